@@ -1,0 +1,1 @@
+//! Load generators that drive Quorate and its peers.

@@ -1,0 +1,1 @@
+//! Raft groups over the journal and the peer links (openraft).

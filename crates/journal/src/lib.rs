@@ -1,0 +1,1 @@
+//! One append-only, checksummed, group-committed log a node.

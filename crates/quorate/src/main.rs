@@ -1,0 +1,3 @@
+//! The `quorate` command line.
+
+fn main() {}

@@ -1,0 +1,68 @@
+//! Byte streams between hosts.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::BoxFuture;
+
+/// A connected byte stream.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// A connected byte stream of any kind.
+pub type BoxStream = Box<dyn Stream>;
+
+/// Accepts connections.
+pub trait Listener: Send {
+    /// The next connection and the address it comes from.
+    fn accept(&mut self) -> BoxFuture<'_, io::Result<(BoxStream, SocketAddr)>>;
+    /// The address it listens on, with the port that was chosen if port 0 was asked for.
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+}
+
+/// Opens and accepts byte streams. Addresses are `HOST:PORT`; names are resolved at each call.
+pub trait Network: Send + Sync {
+    /// Listens on `address`.
+    fn listen<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Listener>>>;
+    /// Connects to `address`. The caller sets the deadline.
+    fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<BoxStream>>;
+}
+
+/// TCP of the operating system, without Nagle's delay.
+pub struct SystemNetwork;
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that opens sockets")]
+impl Network for SystemNetwork {
+    fn listen<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
+        Box::pin(async move {
+            let listener = tokio::net::TcpListener::bind(address).await?;
+            Ok(Box::new(SystemListener(listener)) as Box<dyn Listener>)
+        })
+    }
+
+    fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<BoxStream>> {
+        Box::pin(async move {
+            let stream = tokio::net::TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream) as BoxStream)
+        })
+    }
+}
+
+struct SystemListener(tokio::net::TcpListener);
+
+impl Listener for SystemListener {
+    fn accept(&mut self) -> BoxFuture<'_, io::Result<(BoxStream, SocketAddr)>> {
+        Box::pin(async move {
+            let (stream, peer) = self.0.accept().await?;
+            stream.set_nodelay(true)?;
+            Ok((Box::new(stream) as BoxStream, peer))
+        })
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}

@@ -1,0 +1,1 @@
+//! The control-plane state machine: znodes, sessions, watches; pure and deterministic.

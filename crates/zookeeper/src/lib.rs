@@ -1,0 +1,1 @@
+//! The ZooKeeper client protocol: jute codec, connections, four-letter words.
