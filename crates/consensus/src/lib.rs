@@ -1,1 +1,30 @@
-//! Raft groups over the journal and the peer links (openraft).
+//! Replication: Raft groups over one journal and one set of peer links.
+//!
+//! Consensus itself is openraft's; this crate gives it a log ([`storage`]), a network ([`peers`]) and a state machine to
+//! drive, and gives the node above it what it needs and openraft does not have: many groups over one link per pair of
+//! nodes, batches of commands in one entry, and proposals that take effect exactly once whatever happens to leaders and
+//! links ([`proposer`]). It does not know what a command means.
+//!
+//! A command's way: [`Group::propose`] numbers it; the proposer sends it to the leader, again and again if need be; the
+//! leader's sequencer puts all that waits into one entry; openraft replicates it; [`storage::state_machine`] skips what
+//! was applied before and hands the rest to the [`StateMachine`] of every node, which recognises its own by number.
+
+mod error;
+mod group;
+mod identity;
+mod node;
+mod peers;
+mod proposer;
+mod raft;
+mod state_machine;
+mod storage;
+mod wire;
+
+pub use error::{ConsensusError, Refused, Unavailable};
+pub use group::{Group, GroupStatus, Leadership, PeerProgress, Standing};
+pub use identity::{ClusterId, Identity, NodeId};
+pub use journal::GroupId;
+pub use node::{CallHandler, Config, Consensus, Member};
+pub use state_machine::{
+    CannotApply, CommittedCommand, CommittedEntry, SnapshotError, SnapshotSink, SnapshotSource, StateMachine,
+};

@@ -1,3 +1,46 @@
 //! The `quorate` command line.
 
-fn main() {}
+mod logging;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// One server for a fleet's control plane and data plane.
+#[derive(Parser)]
+#[command(name = "quorate", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a node.
+    Serve(Box<serve::Args>),
+    /// Measure this or another server.
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Drive any ZooKeeper server with reads and writes.
+    Zookeeper(bench::Args),
+}
+
+/// Exit status: 0 done, 1 failed while running, 2 wrong usage or configuration.
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(args) => serve::run(*args),
+        Command::Bench(Bench::Zookeeper(args)) => bench::run(args).map_err(serve::Failure::Running),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("quorate: {failure}");
+            failure.exit_code()
+        }
+    }
+}

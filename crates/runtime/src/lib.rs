@@ -12,8 +12,8 @@ mod entropy;
 mod network;
 mod pool;
 
-pub use clock::{Clock, Elapsed, Instant, SystemClock};
-pub use disk::{Disk, File, OpenMode};
+pub use clock::{Clock, Elapsed, Instant, SystemClock, TimeSource};
+pub use disk::{Disk, File, OpenMode, SimDisk, SystemDisk};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use network::{BoxStream, Listener, Network, Stream, SystemNetwork};
 pub use pool::{Pool, Pools, Task, TokioPools};

@@ -1,1 +1,13 @@
-//! Assembles a node: configuration, listeners, lifecycle, admin HTTP, metrics.
+//! A node: everything assembled, from configuration to listeners, and its life from start to stop.
+//!
+//! [`Node::start`] takes a [`runtime::Runtime`] and a checked [`Config`], so that the node that runs in production and
+//! the one that runs in a simulation are the same.
+
+mod admin;
+pub mod config;
+mod control_group;
+mod data_dir;
+mod node;
+
+pub use config::{Config, ConfigError, FileSettings, Listen};
+pub use node::{Node, StartError};

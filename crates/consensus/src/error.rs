@@ -1,0 +1,92 @@
+//! Errors of consensus, by what the caller can do about them.
+
+use crate::NodeId;
+
+/// The node can't start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsensusError {
+    /// The journal failed or is damaged.
+    #[error(transparent)]
+    Journal(#[from] journal::JournalError),
+    /// The journal can't be read.
+    #[error("read hard state from the journal: {0}; the data directory is damaged or of another version")]
+    HardState(String),
+    /// The data directory belongs to someone else.
+    #[error("{0}")]
+    Identity(String),
+    /// Files or sockets.
+    #[error("{doing}: {source}")]
+    Io {
+        /// What was being done.
+        doing: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// openraft refused its configuration or stopped.
+    #[error("raft of group {group}: {reason}")]
+    Raft {
+        /// The group.
+        group: u32,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// No leader could be asked in time, or the node is stopping: the caller may try again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no leader answered in time: {0}")]
+pub struct Unavailable(pub String);
+
+/// A peer was refused, or refused us.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It belongs to another cluster.
+    #[error("node {node} belongs to another cluster; check --cluster on both nodes")]
+    OtherCluster {
+        /// The stranger.
+        node: NodeId,
+    },
+    /// It speaks another format.
+    #[error("node {node} speaks peer format {theirs}, this node {ours}; upgrade the older one")]
+    Format {
+        /// The peer.
+        node: NodeId,
+        /// Its version.
+        theirs: u32,
+        /// Ours.
+        ours: u32,
+    },
+    /// It came with a data directory other than the one this node knows it by.
+    #[error(
+        "node {node} comes with another data directory than before (wiped, copied or restored); \
+         remove it from the cluster and let it join as a new node"
+    )]
+    OtherStore {
+        /// The peer.
+        node: NodeId,
+    },
+    /// It came with an older state of its data directory.
+    #[error(
+        "node {node} comes with an old copy of its data directory (start {theirs}, already seen {seen}); \
+         remove it from the cluster and let it join as a new node"
+    )]
+    RolledBack {
+        /// The peer.
+        node: NodeId,
+        /// The incarnation it came with.
+        theirs: u64,
+        /// The newest one seen.
+        seen: u64,
+    },
+    /// The connection reached another node than it was meant for.
+    #[error("the address of node {meant} reaches node {reached}; check the peer addresses")]
+    WrongNode {
+        /// Who was meant.
+        meant: NodeId,
+        /// Who answered.
+        reached: NodeId,
+    },
+    /// Not a peer, or garbage on the line.
+    #[error("malformed greeting: {0}")]
+    Malformed(String),
+}

@@ -1,0 +1,363 @@
+//! One Raft group on this node.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use openraft::async_runtime::watch::WatchReceiver;
+use openraft::{BasicNode, ReadPolicy};
+use parking_lot::RwLock;
+use runtime::{Clock, Task};
+use tokio::sync::watch;
+
+use crate::Unavailable;
+use crate::identity::NodeId;
+use crate::node::{CallHandler, Member};
+use crate::peers::{Lane, Peers, SnapshotReceiver};
+use crate::proposer::{LeaderLink, Lost, Outbox, Sequencer};
+use crate::raft::Raft;
+use crate::storage::Progress;
+use crate::wire::{self, frame::Body};
+
+/// Who leads, as far as this node knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leadership {
+    /// The leader, if one is known.
+    pub leader: Option<NodeId>,
+    /// The newest term seen.
+    pub term: u64,
+    /// True when this node leads.
+    pub is_self: bool,
+}
+
+/// How far a replica has come, as its leader knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerProgress {
+    /// The replica's node.
+    pub node: NodeId,
+    /// The last entry that is known to be on its disk.
+    pub matched_index: Option<u64>,
+}
+
+/// This node's part in a group, in numbers; cheap to ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether this node votes.
+    pub is_voter: bool,
+    /// How many nodes vote.
+    pub voters: usize,
+    /// On the leader: the other voters.
+    pub followers: usize,
+    /// On the leader: the other voters whose log reaches its committed entries.
+    pub synced_followers: usize,
+}
+
+/// What `/status` shows of a group.
+#[derive(Clone, Debug)]
+pub struct GroupStatus {
+    /// Number of the group.
+    pub group: u32,
+    /// Who leads.
+    pub leadership: Leadership,
+    /// Last entry in this node's log.
+    pub last_index: Option<u64>,
+    /// Last entry known to be committed.
+    pub committed_index: Option<u64>,
+    /// Last entry applied here.
+    pub applied_index: Option<u64>,
+    /// Last entry that the newest snapshot covers.
+    pub snapshot_index: Option<u64>,
+    /// Voters and observers.
+    pub members: Vec<Member>,
+    /// On the leader: how far the others are.
+    pub replicas: Vec<PeerProgress>,
+}
+
+/// What peers' requests reach of a group.
+pub(crate) struct GroupCore {
+    pub(crate) group: u32,
+    pub(crate) raft: Raft,
+    pub(crate) sequencer: Arc<Sequencer>,
+    pub(crate) receiver: SnapshotReceiver,
+    pub(crate) handler: RwLock<Option<CallHandler>>,
+}
+
+/// The groups of this node.
+#[derive(Default)]
+pub(crate) struct Groups {
+    groups: RwLock<BTreeMap<u32, Arc<GroupCore>>>,
+}
+
+impl Groups {
+    pub(crate) fn find(&self, group: u32) -> Option<Arc<GroupCore>> {
+        self.groups.read().get(&group).cloned()
+    }
+
+    pub(crate) fn insert(&self, core: Arc<GroupCore>) {
+        self.groups.write().insert(core.group, core);
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<GroupCore>> {
+        self.groups.read().values().cloned().collect()
+    }
+}
+
+impl GroupCore {
+    /// On the leader: the index that a linearizable read must see, once a quorum confirms the leadership.
+    pub(crate) async fn read_index(&self) -> Result<u64, Unavailable> {
+        let linearizer = self.raft.get_read_linearizer(ReadPolicy::ReadIndex).await;
+        linearizer.map(|it| it.read_log_id().index()).map_err(|error| Unavailable(error.to_string()))
+    }
+
+    pub(crate) async fn handle_call(&self, peer: NodeId, call: wire::Call) -> Result<Bytes, String> {
+        let handler = self.handler.read().clone().ok_or("this node takes no calls yet")?;
+        handler(peer, call.topic, call.body).await
+    }
+}
+
+/// A group, for the node above. Cheap to clone.
+#[derive(Clone)]
+pub struct Group {
+    pub(crate) inner: Arc<GroupInner>,
+}
+
+pub(crate) struct GroupInner {
+    pub(crate) node: NodeId,
+    pub(crate) core: Arc<GroupCore>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) leadership: watch::Receiver<Leadership>,
+    pub(crate) progress: watch::Receiver<Progress>,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) clock: Clock,
+    pub(crate) tasks: Vec<Task>,
+}
+
+/// How long a barrier or a call to the leader goes on looking for one.
+const LEADER_PATIENCE: Duration = Duration::from_secs(10);
+const LEADER_RETRY: Duration = Duration::from_millis(50);
+
+impl Group {
+    /// Proposes a command. It will be applied exactly once, after all that this node proposed before it, unless this
+    /// process ends first; its number comes back with it in [`CommittedCommand`](crate::CommittedCommand).
+    /// Never waits: wait for [`Group::has_room`] first.
+    pub fn propose(&self, command: Bytes) -> u64 {
+        self.inner.outbox.push(command)
+    }
+
+    /// Waits until the proposals under way are few enough for more.
+    pub async fn has_room(&self) {
+        self.inner.outbox.has_room().await;
+    }
+
+    /// Who leads, and changes of it.
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.inner.leadership.clone()
+    }
+
+    /// Completes when all that was committed anywhere before the call is applied here: a read after it is linearizable.
+    ///
+    /// # Errors
+    /// If no leader was found for some seconds.
+    pub async fn barrier(&self) -> Result<(), Unavailable> {
+        let search = async {
+            loop {
+                match self.ask_read_index().await {
+                    Ok(index) => break index,
+                    Err(_) => self.inner.clock.sleep(LEADER_RETRY).await,
+                }
+            }
+        };
+        let found = self.inner.clock.timeout(LEADER_PATIENCE, search).await;
+        let index = found.map_err(|_| Unavailable("no leader confirmed itself".into()))?;
+        let mut progress = self.inner.progress.clone();
+        let reached = progress.wait_for(|progress| progress.next_index > index).await;
+        reached.map(drop).map_err(|_| Unavailable("the group has stopped".into()))
+    }
+
+    async fn ask_read_index(&self) -> Result<u64, Unavailable> {
+        let now = *self.inner.leadership.borrow();
+        if now.is_self {
+            return self.inner.core.read_index().await;
+        }
+        match self.call(now.leader, Body::Barrier(wire::BarrierRequest {})).await? {
+            Body::BarrierResponse(answer) => Ok(answer.index),
+            _ => Err(Unavailable("the leader answered something else than was asked".into())),
+        }
+    }
+
+    /// Asks the leader's node above; `topic` says what about. Answered by the [`CallHandler`] there.
+    pub async fn call_leader(&self, topic: u32, body: Bytes) -> Result<Bytes, Unavailable> {
+        let now = *self.inner.leadership.borrow();
+        let call = wire::Call { topic, body };
+        if now.is_self {
+            return self.inner.core.handle_call(self.inner.node, call).await.map_err(Unavailable);
+        }
+        match self.call(now.leader, Body::Application(call)).await? {
+            Body::ApplicationResponse(answer) => Ok(answer.body),
+            _ => Err(Unavailable("the leader answered something else than was asked".into())),
+        }
+    }
+
+    async fn call(&self, leader: Option<NodeId>, body: Body) -> Result<Body, Unavailable> {
+        const CALL_TIMEOUT: Duration = Duration::from_secs(2);
+        let leader = leader.ok_or_else(|| Unavailable("no leader is known".into()))?;
+        let link = self.inner.peers.known_link(leader, Lane::Control);
+        let link = link.ok_or_else(|| Unavailable(format!("the address of node {leader} is not known")))?;
+        let answer = self.inner.clock.timeout(CALL_TIMEOUT, link.call(self.inner.core.group, body)).await;
+        answer
+            .map_err(|_| Unavailable(format!("node {leader} did not answer")))?
+            .map_err(|error| Unavailable(format!("node {leader}: {error}")))
+    }
+
+    /// Takes calls that other nodes, or this one, make to the leader.
+    pub fn on_call(&self, handler: CallHandler) {
+        *self.inner.core.handler.write() = Some(handler);
+    }
+
+    /// All entries below this index are applied here.
+    pub fn applied_next_index(&self) -> u64 {
+        self.inner.progress.borrow().next_index
+    }
+
+    /// Brings an observer into the group; it gets the log and never votes. Completes when it has caught up.
+    pub async fn add_observer(&self, node: NodeId, address: String) -> Result<(), Unavailable> {
+        let added = self.inner.core.raft.add_learner(node.0, BasicNode::new(address), true).await;
+        added.map(drop).map_err(|error| Unavailable(error.to_string()))
+    }
+
+    /// Makes `voters` the voters; those no longer among them stay as observers if `keep` is set, else they leave.
+    pub async fn set_voters(&self, voters: Vec<NodeId>, keep: bool) -> Result<(), Unavailable> {
+        let voters: std::collections::BTreeSet<u64> = voters.into_iter().map(|node| node.0).collect();
+        let changed = self.inner.core.raft.change_membership(voters, keep).await;
+        changed.map(drop).map_err(|error| Unavailable(error.to_string()))
+    }
+
+    /// Takes a snapshot now, if one is not being taken.
+    pub async fn snapshot(&self) -> Result<(), Unavailable> {
+        self.inner.core.raft.trigger().snapshot().await.map_err(|error| Unavailable(error.to_string()))
+    }
+
+    /// This node's part in the group.
+    pub fn standing(&self) -> Standing {
+        let metrics = self.inner.core.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let committed = metrics.local_committed.map(|id| id.index);
+        let mut standing = Standing::default();
+        for voter in metrics.membership_config.voter_ids() {
+            standing.voters += 1;
+            if voter == self.inner.node.0 {
+                standing.is_voter = true;
+            } else if let Some(replication) = &metrics.replication {
+                standing.followers += 1;
+                let matched = replication.get(&voter).copied().flatten().map(|id| id.index);
+                standing.synced_followers += usize::from(matched >= committed);
+            }
+        }
+        standing
+    }
+
+    /// Completes when the group can't go on: its storage failed, or an entry can't be applied. Says why.
+    pub async fn failed(&self) -> String {
+        let mut metrics = self.inner.core.raft.metrics();
+        loop {
+            if let Err(fatal) = &metrics.borrow_watched().running_state {
+                return fatal.to_string();
+            }
+            if metrics.changed().await.is_err() {
+                return "it was stopped".into();
+            }
+        }
+    }
+
+    /// Completes when none of this node's proposals is under way.
+    pub async fn drained(&self) {
+        let mut progress = self.inner.progress.clone();
+        while self.inner.outbox.waiting().1 > 0 {
+            if progress.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Where the group stands.
+    pub fn status(&self) -> GroupStatus {
+        let metrics = self.inner.core.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let membership = metrics.membership_config.membership();
+        let voters: Vec<u64> = membership.voter_ids().collect();
+        let index = |id: Option<crate::raft::LogId>| id.map(|id| id.index);
+        let replica = |(node, matched): (&u64, &Option<crate::raft::LogId>)| PeerProgress {
+            node: NodeId(*node),
+            matched_index: index(*matched),
+        };
+        GroupStatus {
+            group: self.inner.core.group,
+            leadership: *self.inner.leadership.borrow(),
+            last_index: metrics.last_log_index,
+            committed_index: index(metrics.local_committed),
+            applied_index: index(metrics.last_applied),
+            snapshot_index: index(metrics.snapshot),
+            members: membership
+                .nodes()
+                .map(|(node, basic)| Member {
+                    node: NodeId(*node),
+                    address: basic.addr.clone(),
+                    voter: voters.contains(node),
+                })
+                .collect(),
+            replicas: metrics.replication.iter().flatten().map(replica).collect(),
+        }
+    }
+
+    /// Hands the leadership to the voter that is furthest, if this node leads and there is one; completes when another
+    /// leader is known, or after `patience`.
+    pub async fn hand_over(&self, patience: Duration) -> bool {
+        let status = self.status();
+        if !status.leadership.is_self {
+            return true;
+        }
+        let is_other_voter = |node: NodeId| {
+            node != self.inner.node && status.members.iter().any(|member| member.node == node && member.voter)
+        };
+        let furthest = status
+            .replicas
+            .iter()
+            .filter(|replica| is_other_voter(replica.node))
+            .max_by_key(|replica| replica.matched_index);
+        let Some(heir) = furthest else { return false };
+        if self.inner.core.raft.trigger().transfer_leader(heir.node.0).await.is_err() {
+            return false;
+        }
+        let mut leadership = self.inner.leadership.clone();
+        let other = leadership.wait_for(|now| now.leader.is_some() && !now.is_self);
+        self.inner.clock.timeout(patience, other).await.is_ok_and(|changed| changed.is_ok())
+    }
+}
+
+/// The way proposals take to a leader.
+pub(crate) struct ProposalRoute {
+    pub(crate) node: NodeId,
+    pub(crate) group: u32,
+    pub(crate) sequencer: Arc<Sequencer>,
+    pub(crate) peers: Arc<Peers>,
+}
+
+impl LeaderLink for ProposalRoute {
+    fn hand_over(&self, leader: NodeId, proposal: wire::Proposal) -> BoxFuture<'_, Result<(), Lost>> {
+        Box::pin(async move {
+            if leader == self.node {
+                self.sequencer.submit(proposal).await;
+                return Ok(());
+            }
+            let link = self.peers.known_link(leader, Lane::Proposals).ok_or(Lost)?;
+            let body = Body::Forward(wire::ForwardRequest { proposal: Some(proposal) });
+            link.send(self.group, body).await.map_err(|_| Lost)
+        })
+    }
+
+    fn connection(&self, leader: NodeId) -> u64 {
+        self.peers.known_link(leader, Lane::Proposals).map_or(0, |link| link.connection())
+    }
+}

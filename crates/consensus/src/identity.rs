@@ -1,0 +1,217 @@
+//! Who a node is: the number people give it, and the marks by which its peers notice another data directory.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use journal::{GroupId, GroupLog, Journal, StateKey};
+use prost::Message;
+use runtime::Runtime;
+
+use crate::{ConsensusError, Refused, wire};
+
+/// A node's number, unique in its cluster for ever: 1 to 127, so that it fits the first byte of a session id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct NodeId(pub u64);
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Names a cluster, so that nodes of two clusters never mix.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClusterId(pub [u8; 16]);
+
+impl ClusterId {
+    /// The id of the cluster that starts with `voters` (node, peer address): every one of them comes to the same id by itself.
+    pub fn of_initial_voters<'a>(voters: impl IntoIterator<Item = (NodeId, &'a str)>) -> Self {
+        let sorted: BTreeMap<NodeId, &str> = voters.into_iter().collect();
+        let mut text = BytesMut::new();
+        for (node, address) in sorted {
+            text.put_slice(format!("{node}={address};").as_bytes());
+        }
+        // Not a secret and not against an adversary: four checksums of the text with different prefixes.
+        let mut id = [0; 16];
+        for (part, chunk) in id.chunks_exact_mut(4).enumerate() {
+            let seed = crc32c::crc32c(&[part as u8]);
+            chunk.copy_from_slice(&crc32c::crc32c_append(seed, &text).to_be_bytes());
+        }
+        Self(id)
+    }
+}
+
+impl ClusterId {
+    fn random(runtime: &Runtime) -> Self {
+        let mut id = [0; 16];
+        runtime.entropy.fill(&mut id);
+        Self(id)
+    }
+}
+
+impl fmt::Display for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Who this process is. Everything but `boot` is kept in the journal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// The node's number.
+    pub node: NodeId,
+    /// Drawn at random when the data directory was made.
+    pub store: u64,
+    /// How often the data directory was opened, this time included.
+    pub incarnation: u64,
+    /// Drawn at random at this start.
+    pub boot: u64,
+}
+
+/// Where a node's own hard state is kept: a group that is never replicated.
+pub(crate) const NODE_GROUP: GroupId = GroupId(u32::MAX);
+const IDENTITY: StateKey = StateKey(1);
+const PEERS: StateKey = StateKey(2);
+
+impl Identity {
+    /// Reads the identity in the journal, or makes a new one; counts this start, durably, before it returns.
+    pub(crate) async fn load(
+        runtime: &Runtime,
+        journal: &Journal,
+        cluster: Option<ClusterId>,
+        node: NodeId,
+    ) -> Result<Self, ConsensusError> {
+        let log = journal.group(NODE_GROUP);
+        let mut kept = match log.get(IDENTITY) {
+            Some(bytes) => decode_hello(bytes)?,
+            None => wire::Hello {
+                cluster: Bytes::copy_from_slice(&cluster.unwrap_or_else(|| ClusterId::random(runtime)).0),
+                node: node.0,
+                store: runtime.entropy.next_u64(),
+                ..Default::default()
+            },
+        };
+        if kept.node != node.0 {
+            return Err(ConsensusError::Identity(format!(
+                "the data directory belongs to node {}, but --node-id says {node}; use the directory of node {node} or an empty one",
+                kept.node
+            )));
+        }
+        let kept_cluster = <[u8; 16]>::try_from(&kept.cluster[..])
+            .map(ClusterId)
+            .map_err(|_| ConsensusError::HardState("the cluster id is malformed".into()))?;
+        if cluster.is_some_and(|cluster| cluster != kept_cluster) {
+            return Err(ConsensusError::Identity(
+                "the data directory belongs to a cluster that began with other members than --cluster says; \
+                 use the members it began with, or an empty directory"
+                    .into(),
+            ));
+        }
+        kept.incarnation += 1;
+        let identity = Self {
+            cluster: kept_cluster,
+            node,
+            store: kept.store,
+            incarnation: kept.incarnation,
+            boot: runtime.entropy.next_u64(),
+        };
+        put_durably(&log, IDENTITY, Bytes::from(kept.encode_to_vec())).await?;
+        Ok(identity)
+    }
+
+    pub(crate) fn hello(&self) -> wire::Hello {
+        wire::Hello {
+            format: PEER_FORMAT,
+            cluster: Bytes::copy_from_slice(&self.cluster.0),
+            node: self.node.0,
+            store: self.store,
+            incarnation: self.incarnation,
+            boot: self.boot,
+            ..Default::default()
+        }
+    }
+}
+
+/// Version of what peers say to each other.
+pub(crate) const PEER_FORMAT: u32 = 1;
+
+fn decode_hello(bytes: Bytes) -> Result<wire::Hello, ConsensusError> {
+    wire::Hello::decode(bytes).map_err(|error| ConsensusError::HardState(error.to_string()))
+}
+
+/// Writes hard state and waits until it is on disk.
+pub(crate) async fn put_durably(log: &GroupLog, key: StateKey, value: Bytes) -> Result<(), ConsensusError> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    log.put(key, value, move |result| {
+        // Nobody waits any more: the caller was cancelled.
+        let _ = sender.send(result);
+    });
+    Ok(receiver.await.expect("the journal completes every write")?)
+}
+
+/// The data directories by which this node knows its peers: a peer that comes with another one has lost what it
+/// promised (votes, log), and letting it vote again could undo a committed write.
+pub(crate) struct KnownPeers {
+    log: GroupLog,
+    cluster: ClusterId,
+    peers: BTreeMap<u64, wire::Hello>,
+}
+
+impl KnownPeers {
+    pub(crate) fn load(journal: &Journal, cluster: ClusterId) -> Result<Self, ConsensusError> {
+        let log = journal.group(NODE_GROUP);
+        let mut peers = BTreeMap::new();
+        let mut kept = log.get(PEERS).unwrap_or_default();
+        while !kept.is_empty() {
+            let hello = wire::Hello::decode_length_delimited(&mut kept)
+                .map_err(|error| ConsensusError::HardState(error.to_string()))?;
+            peers.insert(hello.node, hello);
+        }
+        Ok(Self { log, cluster, peers })
+    }
+
+    /// Checks a greeting, and remembers a peer that is new or was restarted.
+    pub(crate) fn admit(&mut self, hello: &wire::Hello) -> Result<(), Refused> {
+        let node = NodeId(hello.node);
+        if hello.format != PEER_FORMAT {
+            return Err(Refused::Format { node, theirs: hello.format, ours: PEER_FORMAT });
+        }
+        if hello.cluster[..] != self.cluster.0 {
+            return Err(Refused::OtherCluster { node });
+        }
+        if let Some(known) = self.peers.get(&hello.node) {
+            if known.store != hello.store {
+                return Err(Refused::OtherStore { node });
+            }
+            let rolled_back = hello.incarnation < known.incarnation
+                || (hello.incarnation == known.incarnation && hello.boot != known.boot);
+            if rolled_back {
+                return Err(Refused::RolledBack { node, theirs: hello.incarnation, seen: known.incarnation });
+            }
+            if hello.incarnation == known.incarnation {
+                return Ok(());
+            }
+        }
+        self.peers.insert(hello.node, wire::Hello { lane: 0, target: 0, ..hello.clone() });
+        self.remember();
+        Ok(())
+    }
+
+    fn remember(&self) {
+        let mut bytes = BytesMut::new();
+        for hello in self.peers.values() {
+            hello.encode_length_delimited(&mut bytes).expect("a BytesMut grows as needed");
+        }
+        // Rides with the next write: what a crash forgets is learnt again at the next greeting.
+        self.log.put_lazy(PEERS, bytes.freeze());
+    }
+}

@@ -1,0 +1,385 @@
+//! Consensus on one node: the groups, the journal they share, the links to peers.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use journal::{GroupId, Journal};
+use openraft::async_runtime::watch::WatchReceiver;
+use openraft::{BasicNode, SnapshotPolicy};
+use runtime::{Listener, Pool, Runtime, Task};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::ConsensusError;
+use crate::group::{Group, GroupCore, GroupInner, Groups, Leadership, ProposalRoute};
+use crate::identity::{ClusterId, Identity, KnownPeers, NodeId};
+use crate::peers::{GroupNetworks, Lane, Peers, SnapshotReceiver, run_listener};
+use crate::proposer::{Outbox, run_sender, run_sequencer};
+use crate::raft::Raft;
+use crate::state_machine::StateMachine;
+use crate::storage::{LogStore, Progress, SnapshotStore, StateMachineAdapter};
+
+/// A node of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The node.
+    pub node: NodeId,
+    /// Where its peer listener is reached, `HOST:PORT`.
+    pub address: String,
+    /// True for a voter, false for an observer.
+    pub voter: bool,
+}
+
+/// Answers calls that nodes make to a group's leader: who asks, the topic, the body.
+pub type CallHandler =
+    Arc<dyn Fn(NodeId, u32, Bytes) -> BoxFuture<'static, Result<Bytes, String>> + Send + Sync>;
+
+/// What consensus on a node is started with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// This node.
+    pub node: NodeId,
+    /// The cluster; `None`: the one in the data directory, or a new one.
+    pub cluster: Option<ClusterId>,
+    /// Where snapshots are kept; created if missing.
+    pub snapshot_dir: PathBuf,
+    /// A leader says at least this often that it is there.
+    pub heartbeat_interval: Duration,
+    /// A follower that heard nothing for a time drawn from this range holds an election; the longest time is also the
+    /// lease during which no one votes against a leader that was heard.
+    pub election_timeout: (Duration, Duration),
+    /// A snapshot is taken when entries of this many bytes were applied since the last one, or as many as the last one
+    /// is large if that is more.
+    pub snapshot_log_bytes: u64,
+    /// Entries kept after a snapshot, so that a replica which is a little behind needs no snapshot.
+    pub log_entries_kept: u64,
+    /// Commands of this node under way, in bytes; beyond that [`Group::has_room`] waits.
+    pub proposal_bytes_max: usize,
+}
+
+impl Config {
+    /// The usual settings for a node.
+    pub fn new(node: NodeId, cluster: Option<ClusterId>, snapshot_dir: PathBuf) -> Self {
+        Self {
+            node,
+            cluster,
+            snapshot_dir,
+            heartbeat_interval: Duration::from_millis(100),
+            election_timeout: (Duration::from_millis(350), Duration::from_millis(600)),
+            snapshot_log_bytes: 64 << 20,
+            log_entries_kept: 512,
+            proposal_bytes_max: 64 << 20,
+        }
+    }
+
+    fn raft(&self, group: GroupId) -> Result<Arc<openraft::Config>, ConsensusError> {
+        let ms = |duration: Duration| duration.as_millis() as u64;
+        let config = openraft::Config {
+            cluster_name: format!("group {}", group.0),
+            heartbeat_interval: ms(self.heartbeat_interval),
+            election_timeout_min: ms(self.election_timeout.0),
+            election_timeout_max: ms(self.election_timeout.1),
+            enable_pre_vote: Some(true),
+            // By bytes, not by entries: see `run_snapshots`.
+            snapshot_policy: SnapshotPolicy::Never,
+            max_in_snapshot_log_to_keep: self.log_entries_kept,
+            purge_batch_size: 64,
+            max_payload_entries: 64,
+            ..Default::default()
+        };
+        let valid = config.validate();
+        valid
+            .map(Arc::new)
+            .map_err(|error| ConsensusError::Raft { group: group.0, reason: error.to_string() })
+    }
+}
+
+/// Consensus on this node.
+pub struct Consensus {
+    runtime: Runtime,
+    config: Config,
+    identity: Identity,
+    journal: Journal,
+    peers: Arc<Peers>,
+    groups: Arc<Groups>,
+    _listener: Option<Task>,
+}
+
+impl Consensus {
+    /// Reads who this node is from the journal, counts this start, and takes peers' connections from `listener`.
+    ///
+    /// Must be called on [`Pool::Consensus`]: openraft's own tasks run where it is called.
+    pub async fn start(
+        runtime: Runtime,
+        journal: Journal,
+        config: Config,
+        listener: Option<Box<dyn Listener>>,
+    ) -> Result<Self, ConsensusError> {
+        let identity = Identity::load(&runtime, &journal, config.cluster, config.node).await?;
+        let known = KnownPeers::load(&journal, identity.cluster)?;
+        info!(node = %identity.node, cluster = %identity.cluster, start = identity.incarnation, "this node");
+        let peers = Arc::new(Peers::new(runtime.clone(), identity, known));
+        let groups = Arc::new(Groups::default());
+        let listener = listener.map(|listener| {
+            let work = run_listener(runtime.clone(), listener, peers.greeter().clone(), groups.clone());
+            runtime.spawn(Pool::Consensus, work)
+        });
+        Ok(Self { runtime, config, identity, journal, peers, groups, _listener: listener })
+    }
+
+    /// Who this process is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Opens a group on this node. If it was never written and `founders` names its first voters, this node among
+    /// them, they found it together; with no founders it waits to be brought in by a leader.
+    ///
+    /// Must be called on [`Pool::Consensus`]. The state machine must be empty; it is filled from the newest snapshot
+    /// before the call returns, and from the log behind it afterwards.
+    pub async fn open_group(
+        &self,
+        group: GroupId,
+        machine: Arc<dyn StateMachine>,
+        founders: Vec<Member>,
+    ) -> Result<Group, ConsensusError> {
+        let failed = |doing: &str, source: std::io::Error| ConsensusError::Io { doing: doing.into(), source };
+        let raft_failed = |reason: String| ConsensusError::Raft { group: group.0, reason };
+        let dir = self.config.snapshot_dir.join(format!("group-{}", group.0));
+        let snapshots = SnapshotStore::open(self.runtime.disk.clone(), dir)
+            .await
+            .map_err(|error| failed("open the snapshot folder", error))?;
+        let outbox = Arc::new(Outbox::new(&self.identity, self.config.proposal_bytes_max));
+        let (progress_sender, progress) = watch::channel(Progress::default());
+        let adapter = StateMachineAdapter::open(
+            group.0,
+            self.identity,
+            machine,
+            outbox.clone(),
+            snapshots.clone(),
+            progress_sender,
+        )
+        .await
+        .map_err(|error| failed("restore the newest snapshot", error))?;
+        let networks = GroupNetworks {
+            group: group.0,
+            node: self.identity.node,
+            clock: self.runtime.clock.clone(),
+            peers: self.peers.clone(),
+            snapshots: snapshots.clone(),
+        };
+        let log = LogStore::new(self.journal.group(group));
+        let raft_config = self.config.raft(group)?;
+        let raft = Raft::new(self.identity.node.0, raft_config, networks, log, adapter)
+            .await
+            .map_err(|error| raft_failed(error.to_string()))?;
+        let core = Arc::new(GroupCore {
+            group: group.0,
+            raft: raft.clone(),
+            sequencer: Arc::default(),
+            receiver: SnapshotReceiver::new(snapshots.clone()),
+            handler: Default::default(),
+        });
+        self.groups.insert(core.clone());
+        let (leadership_sender, leadership) = watch::channel(Leadership::default());
+        let spawn = |work: BoxFuture<'static, ()>| self.runtime.spawn(Pool::Consensus, work);
+        let route = Arc::new(ProposalRoute {
+            node: self.identity.node,
+            group: group.0,
+            sequencer: core.sequencer.clone(),
+            peers: self.peers.clone(),
+        });
+        let clock = &self.runtime.clock;
+        let patience = self.config.election_timeout.1 * 2;
+        let leading = leadership.clone();
+        let term = move || Some(*leading.borrow()).filter(|now| now.is_self).map(|now| now.term);
+        let watcher = run_leadership(self.identity.node, raft.clone(), self.peers.clone(), leadership_sender);
+        let snapshot_bytes = self.config.snapshot_log_bytes;
+        let tasks = vec![
+            spawn(Box::pin(watcher)),
+            spawn(Box::pin(run_sequencer(clock.clone(), core.sequencer.clone(), raft.clone(), term))),
+            spawn(Box::pin(run_sender(clock.clone(), outbox.clone(), leadership.clone(), route, patience))),
+            spawn(Box::pin(run_snapshots(raft.clone(), progress.clone(), snapshots, snapshot_bytes))),
+        ];
+        let inner = GroupInner {
+            node: self.identity.node,
+            core,
+            outbox,
+            leadership,
+            progress,
+            peers: self.peers.clone(),
+            clock: clock.clone(),
+            tasks,
+        };
+        let opened = Group { inner: Arc::new(inner) };
+        self.found_or_rejoin(&opened, founders).await.map_err(raft_failed)?;
+        Ok(opened)
+    }
+
+    /// Gets the group going without waiting for an election timeout.
+    async fn found_or_rejoin(&self, group: &Group, founders: Vec<Member>) -> Result<(), String> {
+        for member in founders.iter().filter(|member| member.node != self.identity.node) {
+            for lane in Lane::ALL {
+                self.peers.link(member.node, &member.address, lane);
+            }
+        }
+        let raft = group.inner.core.raft.clone();
+        let founded = raft.is_initialized().await.map_err(|error| error.to_string())?;
+        let alone = founders.iter().all(|member| member.node == self.identity.node);
+        if founders.is_empty() && !founded {
+            return Ok(());
+        }
+        if alone && !founded {
+            return found(&raft, &founders).await;
+        }
+        let start = GroupStart {
+            node: self.identity.node,
+            raft,
+            founders,
+            founded,
+            leadership: group.leadership(),
+            peers: self.peers.clone(),
+            step: self.config.election_timeout.1,
+        };
+        self.runtime.spawn(Pool::Consensus, start.run(self.runtime.clone())).detach();
+        Ok(())
+    }
+
+    /// Hands over what this node leads, then stops all groups. The journal is the caller's to close.
+    pub async fn stop(self, groups: &[Group], patience: Duration) {
+        for group in groups {
+            if !group.hand_over(patience).await {
+                info!(group = group.inner.core.group, "no one to hand the leadership to");
+            }
+        }
+        for core in self.groups.all() {
+            if let Err(error) = core.raft.shutdown().await {
+                warn!(group = core.group, %error, "the group did not stop cleanly");
+            }
+        }
+        for group in groups {
+            group.inner.tasks.iter().for_each(Task::abort);
+        }
+    }
+}
+
+async fn found(raft: &Raft, founders: &[Member]) -> Result<(), String> {
+    use openraft::errors::{InitializeError, RaftError};
+    let nodes: BTreeMap<u64, BasicNode> =
+        founders.iter().map(|member| (member.node.0, BasicNode::new(member.address.clone()))).collect();
+    match raft.initialize(nodes).await {
+        // Another founder was faster and its log has arrived.
+        Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The first moments of a group on this node.
+struct GroupStart {
+    node: NodeId,
+    raft: Raft,
+    founders: Vec<Member>,
+    founded: bool,
+    leadership: watch::Receiver<Leadership>,
+    peers: Arc<Peers>,
+    step: Duration,
+}
+
+impl GroupStart {
+    /// Founders try in turn, lowest number first, so that they do not split the first vote; any of them can do it.
+    async fn run(mut self, runtime: Runtime) {
+        let rank = self.founders.iter().filter(|member| member.node < self.node).count() as u32;
+        self.await_quorum(&runtime).await;
+        loop {
+            let turn = if self.founded {
+                // After a restart of all, whoever is up first may stand: a short random wait avoids a split vote.
+                Duration::from_millis(runtime.entropy.next_u64() % 40)
+            } else {
+                self.step * rank
+            };
+            let led = self.leadership.wait_for(|now| now.leader.is_some());
+            if runtime.clock.timeout(turn, led).await.is_ok() {
+                return;
+            }
+            let done = if self.founded {
+                self.raft.trigger().elect(true).await.map_err(|error| error.to_string())
+            } else {
+                found(&self.raft, &self.founders).await
+            };
+            if let Err(why) = done {
+                warn!(%why, "can't start the group; trying again");
+                runtime.clock.sleep(self.step).await;
+                continue;
+            }
+            return;
+        }
+    }
+
+    /// An election makes sense when a quorum can be asked; but no longer than a step is waited for it.
+    async fn await_quorum(&self, runtime: &Runtime) {
+        const LOOK: Duration = Duration::from_millis(5);
+        let others: Vec<NodeId> =
+            self.founders.iter().map(|member| member.node).filter(|node| *node != self.node).collect();
+        let reached = || {
+            let connected = |node: &&NodeId| {
+                self.peers.known_link(**node, Lane::Control).is_some_and(|link| link.is_connected())
+            };
+            others.iter().filter(connected).count() * 2 >= others.len()
+        };
+        let deadline = runtime.clock.now() + self.step;
+        while !reached() && runtime.clock.now() < deadline {
+            runtime.clock.sleep(LOOK).await;
+        }
+    }
+}
+
+/// Publishes who leads, and keeps links to all members.
+async fn run_leadership(node: NodeId, raft: Raft, peers: Arc<Peers>, leadership: watch::Sender<Leadership>) {
+    let mut metrics = raft.server_metrics();
+    loop {
+        {
+            let now = metrics.borrow_watched();
+            for (member, basic) in now.membership_config.nodes() {
+                if *member != node.0 {
+                    peers.link(NodeId(*member), &basic.addr, Lane::Control);
+                    peers.link(NodeId(*member), &basic.addr, Lane::Proposals);
+                }
+            }
+            let found = Leadership {
+                leader: now.current_leader.map(NodeId),
+                term: now.vote.leader_id.term,
+                is_self: now.current_leader == Some(node.0),
+            };
+            leadership.send_if_modified(|known| std::mem::replace(known, found) != found);
+        }
+        if metrics.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Takes snapshots by the bytes that a restart would have to apply again.
+async fn run_snapshots(
+    raft: Raft,
+    mut progress: watch::Receiver<Progress>,
+    snapshots: SnapshotStore,
+    log_bytes: u64,
+) {
+    loop {
+        let due = || log_bytes.max(snapshots.current().map_or(0, |file| file.length));
+        if progress.wait_for(|progress| progress.bytes_since_snapshot >= due()).await.is_err() {
+            return;
+        }
+        if raft.trigger().snapshot().await.is_err() {
+            return;
+        }
+        // Until the state machine has begun the snapshot, and so reset the count.
+        if progress.changed().await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Connections that other nodes open to this one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream;
+use openraft::raft::{AppendEntriesRequest, TransferLeaderRequest, VoteRequest};
+use runtime::{BoxStream, Listener, Pool, Runtime, Task};
+use tokio::io::ReadHalf;
+use tokio::sync::mpsc;
+use tracing::{debug, warn};
+
+use super::Lane;
+use super::frame::{self, FrameReader};
+use super::link::write_frames;
+use super::network::append_answer;
+use super::registry::Greeter;
+use crate::group::{GroupCore, Groups};
+use crate::identity::NodeId;
+use crate::raft::{
+    Malformed, Types, entry_from_wire, log_id_from_wire, log_id_to_wire, required_vote, vote_to_wire,
+};
+use crate::wire::{self, frame::Body};
+
+const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
+/// Answers waiting for the connection's writer.
+const ANSWERS_MAX: usize = 1024;
+/// Appends of one stream waiting for openraft; beyond that the connection is not read.
+const APPENDS_MAX: usize = 64;
+/// Connections from peers at a time; far beyond what the largest cluster opens.
+const CONNECTIONS_MAX: usize = 1024;
+
+/// Accepts peers for ever.
+pub(crate) async fn run_listener(
+    runtime: Runtime,
+    mut listener: Box<dyn Listener>,
+    greeter: Arc<Greeter>,
+    groups: Arc<Groups>,
+) {
+    let mut connections: Vec<Task> = Vec::new();
+    loop {
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                connections.retain(|task| !task.is_finished());
+                if connections.len() >= CONNECTIONS_MAX {
+                    warn!(%address, "too many peer connections; closing the newest");
+                    continue;
+                }
+                let (runtime, greeter, groups) = (runtime.clone(), greeter.clone(), groups.clone());
+                let spawner = runtime.clone();
+                connections.push(spawner.spawn(Pool::Consensus, async move {
+                    if let Err(why) = serve(runtime, stream, &greeter, groups).await {
+                        warn!(%address, %why, "peer connection ended");
+                    }
+                }));
+            }
+            Err(error) => {
+                warn!(%error, "can't accept peer connections; trying again");
+                runtime.clock.sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+async fn serve(
+    runtime: Runtime,
+    stream: BoxStream,
+    greeter: &Greeter,
+    groups: Arc<Groups>,
+) -> Result<(), AnyError> {
+    let (reader, mut writer) = tokio::io::split(stream);
+    let mut reader = FrameReader::new(reader);
+    let hello = runtime.clock.timeout(GREETING_TIMEOUT, reader.next::<wire::Hello>()).await??;
+    let hello = hello.ok_or("closed before the greeting")?;
+    let (welcome, verdict) = greeter.welcome(&hello);
+    frame::write(&mut writer, &welcome).await?;
+    let lane = verdict?;
+    let (answers, queue) = mpsc::channel(ANSWERS_MAX);
+    let connection = Connection {
+        runtime: runtime.clone(),
+        peer: NodeId(hello.node),
+        lane,
+        groups,
+        answers,
+        streams: BTreeMap::new(),
+        last_stream: 0,
+    };
+    tokio::select! {
+        biased;
+        result = connection.read(&mut reader) => result,
+        error = write_frames(writer, queue) => Err(error.into()),
+    }
+}
+
+/// One connection's requests.
+struct Connection {
+    runtime: Runtime,
+    peer: NodeId,
+    lane: Lane,
+    groups: Arc<Groups>,
+    answers: mpsc::Sender<wire::Frame>,
+    /// Append streams that are open.
+    streams: BTreeMap<u64, AppendStream>,
+    last_stream: u64,
+}
+
+struct AppendStream {
+    requests: mpsc::Sender<AppendEntriesRequest<Types>>,
+    _task: Task,
+}
+
+impl Connection {
+    async fn read(mut self, reader: &mut FrameReader<ReadHalf<BoxStream>>) -> Result<(), AnyError> {
+        while let Some(frame) = reader.next::<wire::Frame>().await? {
+            let Some(body) = frame.body else { continue };
+            self.handle(frame.group, frame.call, body).await?;
+        }
+        debug!(peer = %self.peer, lane = ?self.lane, "peer closed its connection");
+        Ok(())
+    }
+
+    async fn handle(&mut self, group: u32, call: u64, body: Body) -> Result<(), AnyError> {
+        let Some(core) = self.groups.find(group) else {
+            self.answer(group, call, Err(format!("group {group} is not on this node"))).await;
+            return Ok(());
+        };
+        match body {
+            Body::Append(request) => self.append(core, call, request).await?,
+            Body::StreamEnd(_) => drop(self.streams.remove(&call)),
+            Body::Forward(forward) => {
+                if let Some(proposal) = forward.proposal {
+                    core.sequencer.submit(proposal).await;
+                }
+            }
+            // In order, and slowly if need be: the sender waits for the answers.
+            Body::SnapshotOffer(offer) => {
+                let answer = core.receiver.offer(&core.raft, offer).await;
+                self.answer(group, call, answer).await;
+            }
+            Body::SnapshotChunk(chunk) => {
+                let answer = core.receiver.chunk(&core.raft, chunk).await;
+                self.answer(group, call, answer).await;
+            }
+            request => self.respond_beside(core, group, call, request),
+        }
+        Ok(())
+    }
+
+    async fn answer(&self, group: u32, call: u64, answer: Result<Body, String>) {
+        send_answer(&self.answers, group, call, answer).await;
+    }
+
+    /// Requests whose order does not matter: one does not wait for another.
+    fn respond_beside(&self, core: Arc<GroupCore>, group: u32, call: u64, request: Body) {
+        let (answers, peer) = (self.answers.clone(), self.peer);
+        let work = async move {
+            let answer = respond(&core, peer, request).await;
+            send_answer(&answers, group, call, answer).await;
+        };
+        self.runtime.spawn(Pool::Consensus, work).detach();
+    }
+
+    async fn append(
+        &mut self,
+        core: Arc<GroupCore>,
+        call: u64,
+        request: wire::AppendRequest,
+    ) -> Result<(), AnyError> {
+        let request = append_from_wire(request)?;
+        if call > self.last_stream {
+            self.last_stream = call;
+            // A leader has few streams at a time; those that have ended on our side go now.
+            self.streams.retain(|_, stream| !stream.requests.is_closed());
+            let (requests, queue) = mpsc::channel(APPENDS_MAX);
+            let work = run_append_stream(core, call, queue, self.answers.clone());
+            let task = self.runtime.spawn(Pool::Consensus, work);
+            self.streams.insert(call, AppendStream { requests, _task: task });
+        }
+        // A stream that has ended (conflict, higher vote) said so; what was under way behind it counts for nothing.
+        if let Some(stream) = self.streams.get(&call)
+            && stream.requests.send(request).await.is_err()
+        {
+            self.streams.remove(&call);
+        }
+        Ok(())
+    }
+}
+
+async fn send_answer(
+    answers: &mpsc::Sender<wire::Frame>,
+    group: u32,
+    call: u64,
+    answer: Result<Body, String>,
+) {
+    let body = answer.unwrap_or_else(|reason| Body::Failure(wire::Failure { reason }));
+    // The connection may have ended: then nobody waits for the answer.
+    let _ = answers.send(wire::Frame { group, call, body: Some(body) }).await;
+}
+
+async fn run_append_stream(
+    core: Arc<GroupCore>,
+    call: u64,
+    requests: mpsc::Receiver<AppendEntriesRequest<Types>>,
+    answers: mpsc::Sender<wire::Frame>,
+) {
+    let requests =
+        stream::unfold(requests, |mut requests| async move { Some((requests.recv().await?, requests)) });
+    let results = core.raft.stream_append(Box::pin(requests));
+    let mut results = std::pin::pin!(results);
+    while let Some(result) = results.next().await {
+        let (body, over) = match result {
+            Ok(result) => {
+                let over = result.is_err();
+                (Ok(Body::AppendResponse(append_answer(result))), over)
+            }
+            Err(fatal) => (Err(fatal.to_string()), true),
+        };
+        send_answer(&answers, core.group, call, body).await;
+        if over {
+            return;
+        }
+    }
+}
+
+fn append_from_wire(request: wire::AppendRequest) -> Result<AppendEntriesRequest<Types>, Malformed> {
+    Ok(AppendEntriesRequest {
+        vote: required_vote(request.vote)?,
+        prev_log_id: request.previous.map(log_id_from_wire),
+        leader_commit: request.leader_commit.map(log_id_from_wire),
+        entries: request.entries.into_iter().map(entry_from_wire).collect::<Result<_, _>>()?,
+    })
+}
+
+fn vote_from_request(request: wire::VoteRequest) -> Result<VoteRequest<Types>, String> {
+    let vote = required_vote(request.vote).map_err(|error| error.to_string())?;
+    let mut asked = VoteRequest::new(vote, request.last.map(log_id_from_wire));
+    asked.leadership_transfer = request.leadership_transfer;
+    Ok(asked)
+}
+
+fn vote_answer(response: openraft::raft::VoteResponse<Types>) -> Body {
+    Body::VoteResponse(wire::VoteResponse {
+        vote: Some(vote_to_wire(&response.vote)),
+        last: response.last_log_id.as_ref().map(log_id_to_wire),
+        granted: response.vote_granted,
+    })
+}
+
+async fn respond(core: &GroupCore, peer: NodeId, request: Body) -> Result<Body, String> {
+    match request {
+        Body::Vote(request) => {
+            let response = core.raft.vote(vote_from_request(request)?).await;
+            response.map(vote_answer).map_err(|error| error.to_string())
+        }
+        Body::PreVote(request) => {
+            let response = core.raft.pre_vote(vote_from_request(request)?).await;
+            response.map(vote_answer).map_err(|error| error.to_string())
+        }
+        Body::Transfer(request) => {
+            let from = required_vote(request.from).map_err(|error| error.to_string())?;
+            let request = TransferLeaderRequest::new(from, request.to, request.last.map(log_id_from_wire));
+            let taken = core.raft.handle_transfer_leader(request).await.map_err(|error| error.to_string())?;
+            let refusal = taken.err().map(|error| error.to_string()).unwrap_or_default();
+            Ok(Body::TransferResponse(wire::TransferResponse { refusal }))
+        }
+        Body::Barrier(_) => {
+            let index = core.read_index().await.map_err(|error| error.to_string())?;
+            Ok(Body::BarrierResponse(wire::BarrierResponse { index }))
+        }
+        Body::Application(call) => {
+            let body = core.handle_call(peer, call).await?;
+            Ok(Body::ApplicationResponse(wire::CallResponse { body }))
+        }
+        _ => Err("this is no request".into()),
+    }
+}

@@ -1,0 +1,246 @@
+//! One outgoing connection: one lane to one node, kept up for ever.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use parking_lot::Mutex;
+use runtime::{BoxStream, Pool, Runtime, Task};
+use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{debug, info, warn};
+
+use super::calls::Calls;
+use super::frame::{self, FrameReader};
+use super::registry::Greeter;
+use super::{CallError, Lane};
+use crate::identity::NodeId;
+use crate::wire::{self, frame::Body};
+
+/// Messages waiting for the connection's writer; senders wait beyond that.
+const QUEUE_FRAMES_MAX: usize = 1024;
+/// Messages that are put into one write.
+const WRITE_FRAMES_MAX: usize = 128;
+const WRITE_BYTES_MAX: usize = 1 << 20;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const RETRY_MIN: Duration = Duration::from_millis(20);
+const RETRY_MAX: Duration = Duration::from_millis(500);
+
+/// A handle to the connection. Messages are refused while there is none.
+pub(crate) struct Link {
+    shared: Arc<Shared>,
+    _task: Task,
+}
+
+struct Shared {
+    target: NodeId,
+    lane: Lane,
+    /// Present while connected.
+    queue: Mutex<Option<mpsc::Sender<wire::Frame>>>,
+    calls: Calls,
+    /// How many connections there were.
+    connections: AtomicU64,
+}
+
+/// A call whose answers are awaited; forgotten when dropped.
+pub(crate) struct OpenCall {
+    shared: Arc<Shared>,
+    call: u64,
+    queue: mpsc::Sender<wire::Frame>,
+    group: u32,
+}
+
+impl Link {
+    pub(crate) fn open(
+        runtime: &Runtime,
+        greeter: Arc<Greeter>,
+        target: NodeId,
+        address: String,
+        lane: Lane,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            target,
+            lane,
+            queue: Mutex::new(None),
+            calls: Calls::default(),
+            connections: AtomicU64::new(0),
+        });
+        let task = runtime.spawn(Pool::Consensus, keep_up(runtime.clone(), greeter, address, shared.clone()));
+        Self { shared, _task: task }
+    }
+
+    /// Changes whenever what was sent before may be lost.
+    pub(crate) fn connection(&self) -> u64 {
+        self.shared.connections.load(Ordering::Acquire)
+    }
+
+    /// True while messages can be sent.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.shared.queue.lock().is_some()
+    }
+
+    fn queue(&self) -> Result<mpsc::Sender<wire::Frame>, CallError> {
+        self.shared.queue.lock().clone().ok_or(CallError::NotConnected)
+    }
+
+    /// Sends a message that has no answer; waits while the connection is busy.
+    pub(crate) async fn send(&self, group: u32, body: Body) -> Result<(), CallError> {
+        let frame = wire::Frame { group, call: 0, body: Some(body) };
+        self.queue()?.send(frame).await.map_err(|_| CallError::Lost)
+    }
+
+    /// Sends a request and waits for its answer; the caller sets the deadline.
+    pub(crate) async fn call(&self, group: u32, body: Body) -> Result<Body, CallError> {
+        let queue = self.queue()?;
+        let (call, answer): (u64, oneshot::Receiver<Body>) = self.shared.calls.once();
+        let open = OpenCall { shared: self.shared.clone(), call, queue, group };
+        open.send(body).await?;
+        match answer.await {
+            Ok(Body::Failure(failure)) => Err(CallError::Failed(failure.reason)),
+            Ok(body) => Ok(body),
+            Err(_) => Err(CallError::Lost),
+        }
+    }
+
+    /// Opens a call of many messages and answers.
+    pub(crate) fn open_call(
+        &self,
+        group: u32,
+    ) -> Result<(OpenCall, mpsc::UnboundedReceiver<Body>), CallError> {
+        let queue = self.queue()?;
+        let (call, answers) = self.shared.calls.many();
+        Ok((OpenCall { shared: self.shared.clone(), call, queue, group }, answers))
+    }
+}
+
+impl OpenCall {
+    pub(crate) async fn send(&self, body: Body) -> Result<(), CallError> {
+        let frame = wire::Frame { group: self.group, call: self.call, body: Some(body) };
+        self.queue.send(frame).await.map_err(|_| CallError::Lost)
+    }
+
+    /// Tells the other side that no more comes, if there is room to say so.
+    pub(crate) fn end(&self) {
+        let body = Some(Body::StreamEnd(wire::StreamEnd {}));
+        // If not, the other side learns it from the next stream or from the end of the connection.
+        let _ = self.queue.try_send(wire::Frame { group: self.group, call: self.call, body });
+    }
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        self.shared.calls.forget(self.call);
+    }
+}
+
+async fn keep_up(runtime: Runtime, greeter: Arc<Greeter>, address: String, shared: Arc<Shared>) {
+    let (target, lane) = (shared.target, shared.lane);
+    let mut delay = RETRY_MIN;
+    let mut complained = false;
+    loop {
+        let connected =
+            runtime.clock.timeout(CONNECT_TIMEOUT, connect(&runtime, &greeter, &address, &shared)).await;
+        match connected {
+            Ok(Ok((reader, writer))) => {
+                info!(peer = %target, ?lane, "connected to peer");
+                (delay, complained) = (RETRY_MIN, false);
+                let why = carry(reader, writer, &shared).await;
+                info!(peer = %target, ?lane, %why, "connection to peer ended");
+            }
+            Ok(Err(why)) if !complained => {
+                warn!(peer = %target, %address, ?lane, %why, "can't connect to peer; trying again and again");
+                complained = true;
+            }
+            Ok(Err(why)) => debug!(peer = %target, ?lane, %why, "can't connect to peer"),
+            Err(elapsed) => debug!(peer = %target, ?lane, %elapsed, "can't connect to peer"),
+        }
+        // Nodes that restart together must not knock in step.
+        let jitter = Duration::from_millis(runtime.entropy.next_u64() % (delay.as_millis() as u64 + 1));
+        runtime.clock.sleep(delay + jitter).await;
+        delay = (delay * 2).min(RETRY_MAX);
+    }
+}
+
+type Halves = (FrameReader<ReadHalf<BoxStream>>, WriteHalf<BoxStream>);
+
+async fn connect(
+    runtime: &Runtime,
+    greeter: &Greeter,
+    address: &str,
+    shared: &Shared,
+) -> Result<Halves, Box<dyn std::error::Error + Send + Sync>> {
+    let stream = runtime.network.connect(address).await?;
+    let (reader, mut writer) = tokio::io::split(stream);
+    let mut reader = FrameReader::new(reader);
+    frame::write(&mut writer, &greeter.hello(shared.target, shared.lane)).await?;
+    let welcome: wire::Welcome = reader.next().await?.ok_or("closed during the greeting")?;
+    greeter.check_welcome(shared.target, welcome)?;
+    Ok((reader, writer))
+}
+
+/// Carries messages both ways until the connection breaks; says why it did.
+async fn carry(
+    mut reader: FrameReader<ReadHalf<BoxStream>>,
+    writer: WriteHalf<BoxStream>,
+    shared: &Shared,
+) -> String {
+    let (sender, receiver) = mpsc::channel(QUEUE_FRAMES_MAX);
+    shared.connections.fetch_add(1, Ordering::AcqRel);
+    *shared.queue.lock() = Some(sender);
+    let why = tokio::select! {
+        biased;
+        why = read_answers(&mut reader, &shared.calls) => why,
+        error = write_frames(writer, receiver) => error.to_string(),
+    };
+    *shared.queue.lock() = None;
+    shared.connections.fetch_add(1, Ordering::AcqRel);
+    shared.calls.clear();
+    why
+}
+
+async fn read_answers(reader: &mut FrameReader<ReadHalf<BoxStream>>, calls: &Calls) -> String {
+    loop {
+        match reader.next::<wire::Frame>().await {
+            Ok(Some(wire::Frame { call, body: Some(body), .. })) => calls.answer(call, body),
+            Ok(Some(_)) => {} // A newer peer's answer to something we can't have asked.
+            Ok(None) => return "closed by the peer".into(),
+            Err(error) => return error.to_string(),
+        }
+    }
+}
+
+/// Writes what is queued, as much as possible at a time.
+pub(crate) async fn write_frames(
+    mut writer: WriteHalf<BoxStream>,
+    mut queue: mpsc::Receiver<wire::Frame>,
+) -> std::io::Error {
+    let mut frames = Vec::with_capacity(WRITE_FRAMES_MAX);
+    let mut buffer = BytesMut::new();
+    loop {
+        if queue.recv_many(&mut frames, WRITE_FRAMES_MAX).await == 0 {
+            return std::io::Error::other("no one sends any more");
+        }
+        for message in frames.drain(..) {
+            frame::put(&mut buffer, &message);
+            if buffer.len() >= WRITE_BYTES_MAX
+                && let Err(error) = write_out(&mut writer, &mut buffer).await
+            {
+                return error;
+            }
+        }
+        if let Err(error) = write_out(&mut writer, &mut buffer).await {
+            return error;
+        }
+    }
+}
+
+async fn write_out(writer: &mut WriteHalf<BoxStream>, buffer: &mut BytesMut) -> std::io::Result<()> {
+    writer.write_all(buffer).await?;
+    writer.flush().await?;
+    buffer.clear();
+    if buffer.capacity() > 4 * WRITE_BYTES_MAX {
+        *buffer = BytesMut::new();
+    }
+    Ok(())
+}

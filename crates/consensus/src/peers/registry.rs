@@ -1,0 +1,96 @@
+//! The links of this node, and who may use them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use runtime::Runtime;
+
+use super::Lane;
+use super::link::Link;
+use crate::Refused;
+use crate::identity::{Identity, KnownPeers, NodeId, PEER_FORMAT};
+use crate::wire;
+
+/// Says who we are, and judges what others say they are.
+pub(crate) struct Greeter {
+    identity: Identity,
+    known: Mutex<KnownPeers>,
+}
+
+impl Greeter {
+    pub(crate) fn new(identity: Identity, known: KnownPeers) -> Self {
+        Self { identity, known: Mutex::new(known) }
+    }
+
+    pub(crate) fn hello(&self, target: NodeId, lane: Lane) -> wire::Hello {
+        wire::Hello { lane: lane as u32, target: target.0, ..self.identity.hello() }
+    }
+
+    /// The caller's side: is this the node that was meant, and may we talk to it?
+    pub(crate) fn check_welcome(&self, meant: NodeId, welcome: wire::Welcome) -> Result<(), Refused> {
+        if !welcome.refusal.is_empty() {
+            return Err(Refused::Malformed(format!("refused by the peer: {}", welcome.refusal)));
+        }
+        let hello = welcome.hello.ok_or_else(|| Refused::Malformed("no greeting in the answer".into()))?;
+        if hello.node != meant.0 {
+            return Err(Refused::WrongNode { meant, reached: NodeId(hello.node) });
+        }
+        self.known.lock().admit(&hello)
+    }
+
+    /// The called side: may this node talk to us? Gives the answer to send.
+    pub(crate) fn welcome(&self, hello: &wire::Hello) -> (wire::Welcome, Result<Lane, Refused>) {
+        let verdict = self.judge(hello);
+        let refusal = verdict.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        (wire::Welcome { hello: Some(self.identity.hello()), refusal }, verdict)
+    }
+
+    fn judge(&self, hello: &wire::Hello) -> Result<Lane, Refused> {
+        if hello.format == PEER_FORMAT && hello.target != self.identity.node.0 {
+            return Err(Refused::WrongNode { meant: NodeId(hello.target), reached: self.identity.node });
+        }
+        self.known.lock().admit(hello)?;
+        let lane = Lane::ALL.into_iter().find(|lane| *lane as u32 == hello.lane);
+        lane.ok_or_else(|| Refused::Malformed(format!("unknown lane {}", hello.lane)))
+    }
+}
+
+/// By node and lane: the address it was opened to, and the link.
+type Links = BTreeMap<(NodeId, Lane), (String, Arc<Link>)>;
+
+/// The links to all nodes this one has ever had to talk to.
+pub(crate) struct Peers {
+    runtime: Runtime,
+    greeter: Arc<Greeter>,
+    links: Mutex<Links>,
+}
+
+impl Peers {
+    pub(crate) fn new(runtime: Runtime, identity: Identity, known: KnownPeers) -> Self {
+        Self { runtime, greeter: Arc::new(Greeter::new(identity, known)), links: Mutex::default() }
+    }
+
+    pub(crate) fn greeter(&self) -> &Arc<Greeter> {
+        &self.greeter
+    }
+
+    /// The link to a node at an address; a new one if the address has changed.
+    pub(crate) fn link(&self, target: NodeId, address: &str, lane: Lane) -> Arc<Link> {
+        let mut links = self.links.lock();
+        if let Some((known_address, link)) = links.get(&(target, lane))
+            && known_address == address
+        {
+            return link.clone();
+        }
+        let link =
+            Arc::new(Link::open(&self.runtime, self.greeter.clone(), target, address.to_owned(), lane));
+        links.insert((target, lane), (address.to_owned(), link.clone()));
+        link
+    }
+
+    /// The link to a node whose address was learnt before.
+    pub(crate) fn known_link(&self, target: NodeId, lane: Lane) -> Option<Arc<Link>> {
+        self.links.lock().get(&(target, lane)).map(|(_, link)| link.clone())
+    }
+}

@@ -1,0 +1,154 @@
+//! The leader's side: what waits, from all nodes, becomes one entry.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use prost::Message;
+use runtime::Clock;
+use tokio::sync::Notify;
+
+use crate::raft::{BatchBytes, Raft, Reply, Window};
+use crate::wire;
+
+/// At most so many bytes of commands in one entry, unless one message alone has more.
+const ENTRY_BYTES_MAX: usize = 1 << 20;
+/// At most so many bytes wait for the leader; beyond, the senders wait.
+const QUEUE_BYTES_MAX: usize = 16 << 20;
+/// Entries on their way at a time. More would make entries smaller, and each costs every replica about the same;
+/// fewer would leave the disk idle while the network works.
+const ENTRIES_OPEN_MAX: usize = 4;
+
+/// Proposals on their way into the log of one group.
+#[derive(Default)]
+pub(crate) struct Sequencer {
+    queue: Mutex<Queue>,
+    filled: Notify,
+    drained: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    proposals: Vec<wire::Proposal>,
+    bytes: usize,
+}
+
+impl Sequencer {
+    /// Takes a proposal of any node; waits while too much is queued.
+    pub(crate) async fn submit(&self, proposal: wire::Proposal) {
+        let size: usize = proposal.commands.iter().map(Bytes::len).sum();
+        loop {
+            let drained = self.drained.notified();
+            tokio::pin!(drained);
+            drained.as_mut().enable();
+            {
+                let mut queue = self.queue.lock();
+                if queue.bytes < QUEUE_BYTES_MAX {
+                    queue.bytes += size;
+                    queue.proposals.push(proposal);
+                    break;
+                }
+            }
+            drained.await;
+        }
+        self.filled.notify_one();
+    }
+
+    /// The next entry's worth.
+    async fn next(&self) -> Vec<wire::Proposal> {
+        loop {
+            let taken = self.take();
+            if !taken.is_empty() {
+                return taken;
+            }
+            self.filled.notified().await;
+        }
+    }
+
+    fn take(&self) -> Vec<wire::Proposal> {
+        let mut queue = self.queue.lock();
+        let mut bytes = 0;
+        let mut count = 0;
+        for proposal in &queue.proposals {
+            let size: usize = proposal.commands.iter().map(Bytes::len).sum();
+            if count > 0 && bytes + size > ENTRY_BYTES_MAX {
+                break;
+            }
+            bytes += size;
+            count += 1;
+        }
+        queue.bytes -= bytes;
+        let taken = queue.proposals.drain(..count).collect();
+        drop(queue);
+        self.drained.notify_waiters();
+        taken
+    }
+}
+
+/// Drops from proposals what is in this leader's log already: a node that sends again out of caution costs nothing.
+/// Only a saving: what is applied twice or with a gap is decided where entries are applied.
+#[derive(Default)]
+struct Logged {
+    /// Term, and how many entries were refused: when either changes, nothing is known.
+    epoch: (u64, u64),
+    /// Per node, incarnation and last number.
+    nodes: BTreeMap<u64, (u64, u64)>,
+}
+
+impl Logged {
+    fn trim(&mut self, epoch: (u64, u64), mut proposal: wire::Proposal) -> Option<wire::Proposal> {
+        if self.epoch != epoch {
+            *self = Self { epoch, nodes: BTreeMap::new() };
+        }
+        let end = proposal.first_sequence.saturating_add(proposal.commands.len() as u64);
+        let known = self.nodes.entry(proposal.node).or_insert((proposal.incarnation, 0));
+        if known.0 < proposal.incarnation {
+            *known = (proposal.incarnation, 0);
+        }
+        let next = known.1 + 1;
+        let continues = known.1 == 0 || proposal.first_sequence <= next;
+        if known.0 > proposal.incarnation || end <= next || !continues {
+            return None;
+        }
+        if known.1 > 0 && proposal.first_sequence < next {
+            proposal.commands.drain(..(next - proposal.first_sequence) as usize);
+            proposal.first_sequence = next;
+        }
+        known.1 = end - 1;
+        Some(proposal)
+    }
+}
+
+/// Runs for the life of the group; writes while this node leads, drops otherwise: the nodes that proposed will
+/// send again to the new leader.
+pub(crate) async fn run_sequencer(
+    clock: Clock,
+    sequencer: Arc<Sequencer>,
+    raft: Raft,
+    term: impl Fn() -> Option<u64>,
+) {
+    let window = Arc::new(Window::default());
+    let mut logged = Logged::default();
+    loop {
+        let proposals = sequencer.next().await;
+        window.below(ENTRIES_OPEN_MAX).await;
+        let Some(term) = term() else { continue };
+        // What came while the window was full goes into the same entry.
+        let more = sequencer.take();
+        let epoch = (term, window.refused());
+        let proposals: Vec<_> =
+            proposals.into_iter().chain(more).filter_map(|proposal| logged.trim(epoch, proposal)).collect();
+        if proposals.is_empty() {
+            continue;
+        }
+        let batch = wire::Batch { time_ms: clock.wall_ms(), proposals };
+        let write = raft
+            .write(BatchBytes(Bytes::from(batch.encode_to_vec())))
+            .responder(Reply::in_window(&window))
+            .with_leader(crate::raft::committed_leader(term));
+        if write.await.is_err() {
+            return; // The group has stopped.
+        }
+    }
+}

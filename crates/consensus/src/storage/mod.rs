@@ -1,0 +1,13 @@
+//! What openraft keeps: the log in the journal, snapshots in files, and the state machine they feed.
+
+mod applied;
+mod log_store;
+mod snapshot_file;
+mod state_machine;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use applied::{AppliedCommands, Fate};
+pub(crate) use log_store::LogStore;
+pub(crate) use snapshot_file::{SnapshotFile, SnapshotReader, SnapshotStore};
+pub(crate) use state_machine::{Progress, StateMachineAdapter};

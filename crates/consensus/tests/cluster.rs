@@ -1,0 +1,134 @@
+//! Three nodes over loopback: commands proposed anywhere are applied everywhere, once, in each proposer's order,
+//! whatever happens to leaders.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod harness;
+
+use std::time::Duration;
+
+use harness::{Cluster, within};
+
+#[tokio::test]
+async fn a_single_node_serves_at_once() {
+    let cluster = Cluster::start(1).await;
+    cluster.propose(1, 0..100);
+    within(Duration::from_secs(5), || cluster.node(1).own().len() == 100).await;
+}
+
+#[tokio::test]
+async fn commands_of_all_nodes_are_applied_on_all_nodes_in_their_order() {
+    let cluster = Cluster::start(3).await;
+    for node in 1..=3 {
+        cluster.propose(node, 0..200);
+    }
+    cluster.converged(600).await;
+    cluster.check_order();
+}
+
+#[tokio::test]
+async fn nothing_is_lost_or_doubled_when_leaders_hand_over() {
+    let cluster = Cluster::start(3).await;
+    let mut total = 0;
+    for round in 0..4 {
+        for node in 1..=3 {
+            cluster.propose(node, round * 50..round * 50 + 50);
+        }
+        total += 150;
+        let leader = cluster.leader().await;
+        assert!(cluster.node(leader).group.hand_over(Duration::from_secs(5)).await, "round {round}");
+    }
+    cluster.converged(total).await;
+    cluster.check_order();
+}
+
+#[tokio::test]
+async fn nothing_is_lost_or_doubled_when_the_leader_dies_and_comes_back() {
+    let mut cluster = Cluster::start(3).await;
+    for round in 0..3 {
+        let leader = cluster.leader().await;
+        let survivors: Vec<u64> = (1..=3).filter(|node| *node != leader).collect();
+        for node in &survivors {
+            cluster.propose(*node, 0..100);
+        }
+        cluster.kill(leader).await;
+        for node in &survivors {
+            cluster.propose(*node, 100..200);
+        }
+        for node in &survivors {
+            let node = cluster.node(*node);
+            within(Duration::from_secs(10), || node.waiting() == 0).await;
+        }
+        cluster.restart(leader).await;
+        cluster.agree().await;
+        cluster.check_order();
+        tracing::info!(round, "round done");
+    }
+}
+
+#[tokio::test]
+async fn all_nodes_restart_with_what_was_applied() {
+    let mut cluster = Cluster::start(3).await;
+    cluster.propose(1, 0..300);
+    cluster.converged(300).await;
+    for node in 1..=3 {
+        cluster.kill(node).await;
+    }
+    for node in 1..=3 {
+        cluster.restart(node).await;
+    }
+    cluster.converged(300).await;
+    cluster.propose(2, 0..10);
+    cluster.converged(310).await;
+}
+
+#[tokio::test]
+async fn a_replica_that_fell_behind_is_caught_up_by_snapshot() {
+    let mut cluster = Cluster::start(3).await;
+    let leader = cluster.leader().await;
+    let behind = if leader == 1 { 2 } else { 1 };
+    cluster.kill(behind).await;
+    // More than is kept in the log behind a snapshot: the harness keeps 8 entries and snapshots every 4 KiB.
+    for round in 0..200 {
+        cluster.propose(leader, round * 10..round * 10 + 10);
+        within(Duration::from_secs(10), || cluster.node(leader).waiting() == 0).await;
+    }
+    let status = cluster.node(leader).group.status();
+    assert!(status.snapshot_index.is_some(), "no snapshot was taken: {status:?}");
+    cluster.restart(behind).await;
+    cluster.converged(2000).await;
+    assert!(cluster.node(behind).restores() > 0, "caught up without a snapshot");
+    cluster.check_order();
+}
+
+#[tokio::test]
+async fn a_barrier_on_a_follower_waits_for_what_was_committed_before() {
+    let cluster = Cluster::start(3).await;
+    let leader = cluster.leader().await;
+    let follower = if leader == 1 { 2 } else { 1 };
+    for round in 0..20 {
+        cluster.propose(leader, round..round + 1);
+        within(Duration::from_secs(5), || cluster.node(leader).waiting() == 0).await;
+        cluster.node(follower).group.barrier().await.unwrap();
+        assert_eq!(cluster.node(follower).applied().len() as u64, round + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_wiped_data_directory_is_refused_under_its_old_identity() {
+    let mut cluster = Cluster::start(3).await;
+    cluster.propose(1, 0..10);
+    cluster.converged(10).await;
+    let leader = cluster.leader().await;
+    let victim = if leader == 1 { 2 } else { 1 };
+    cluster.kill(victim).await;
+    cluster.wipe(victim);
+    cluster.restart(victim).await;
+    tokio_sleep(Duration::from_secs(2)).await;
+    assert_eq!(cluster.node(victim).applied().len(), 0, "a wiped node was let in");
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test over real sockets waits in real time")]
+async fn tokio_sleep(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}

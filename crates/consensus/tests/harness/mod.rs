@@ -1,0 +1,248 @@
+//! Nodes in one process over loopback sockets and simulated disks.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use consensus::{
+    CannotApply, ClusterId, CommittedEntry, Config, Consensus, Group, GroupId, Member, NodeId, SnapshotError,
+    SnapshotSink, SnapshotSource, StateMachine,
+};
+use journal::Journal;
+use parking_lot::Mutex;
+use runtime::disk::sim::{Crash, SimDisk};
+use runtime::{Network, Runtime, SeededEntropy, SystemClock, SystemNetwork, TokioPools};
+
+/// Everything applied, in order: `(proposer, number)`.
+#[derive(Default)]
+pub(crate) struct Recorder {
+    state: Arc<Mutex<Recorded>>,
+}
+
+#[derive(Default, Clone)]
+struct Recorded {
+    all: Vec<(u64, u64)>,
+    own: Vec<u64>,
+    restores: u64,
+}
+
+fn encode(node: u64, number: u64) -> Bytes {
+    let mut bytes = vec![0; 64];
+    bytes[..8].copy_from_slice(&node.to_be_bytes());
+    bytes[8..16].copy_from_slice(&number.to_be_bytes());
+    Bytes::from(bytes)
+}
+
+fn decode(bytes: &[u8]) -> (u64, u64) {
+    let number = |part: &[u8]| u64::from_be_bytes(part.try_into().unwrap());
+    (number(&bytes[..8]), number(&bytes[8..16]))
+}
+
+impl StateMachine for Recorder {
+    fn apply(&self, entry: CommittedEntry) -> Result<(), CannotApply> {
+        let mut state = self.state.lock();
+        for command in entry.commands {
+            state.all.push(decode(&command.bytes));
+            state.own.extend(command.own_sequence);
+        }
+        Ok(())
+    }
+
+    fn begin_snapshot(&self) -> Box<dyn SnapshotSource> {
+        Box::new(Frozen(self.state.lock().all.clone().into_iter()))
+    }
+
+    fn begin_restore(&self) -> Box<dyn SnapshotSink> {
+        Box::new(Thawing { target: self.state.clone(), all: Vec::new() })
+    }
+
+    fn restored(&self, own_through: u64) {
+        let mut state = self.state.lock();
+        state.restores += 1;
+        let known = state.own.last().copied().unwrap_or(0);
+        state.own.extend(known + 1..=own_through);
+    }
+}
+
+struct Frozen(std::vec::IntoIter<(u64, u64)>);
+
+impl SnapshotSource for Frozen {
+    fn next_chunk(&mut self) -> Option<Bytes> {
+        self.0.next().map(|(node, number)| encode(node, number))
+    }
+}
+
+struct Thawing {
+    target: Arc<Mutex<Recorded>>,
+    all: Vec<(u64, u64)>,
+}
+
+impl SnapshotSink for Thawing {
+    fn push(&mut self, chunk: Bytes) -> Result<(), SnapshotError> {
+        self.all.push(decode(&chunk));
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), SnapshotError> {
+        let mut target = self.target.lock();
+        target.all = self.all;
+        Ok(())
+    }
+}
+
+pub(crate) struct Running {
+    pub(crate) group: Group,
+    recorder: Arc<Mutex<Recorded>>,
+    consensus: Consensus,
+    proposed: Mutex<u64>,
+}
+
+impl Running {
+    pub(crate) fn applied(&self) -> Vec<(u64, u64)> {
+        self.recorder.lock().all.clone()
+    }
+
+    /// Numbers of this process's own commands that were applied.
+    pub(crate) fn own(&self) -> Vec<u64> {
+        self.recorder.lock().own.clone()
+    }
+
+    pub(crate) fn waiting(&self) -> u64 {
+        *self.proposed.lock() - self.own().len() as u64
+    }
+
+    pub(crate) fn restores(&self) -> u64 {
+        self.recorder.lock().restores
+    }
+}
+
+pub(crate) struct Cluster {
+    members: Vec<Member>,
+    disks: BTreeMap<u64, SimDisk>,
+    running: BTreeMap<u64, Running>,
+    starts: u64,
+    /// What each process proposed, so that numbers of one node never repeat.
+    next: Mutex<BTreeMap<u64, u64>>,
+}
+
+impl Cluster {
+    pub(crate) async fn start(size: u64) -> Self {
+        let mut members = Vec::new();
+        for node in 1..=size {
+            let listener = SystemNetwork.listen("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap().to_string();
+            members.push(Member { node: NodeId(node), address, voter: true });
+        }
+        let mut cluster = Self {
+            members,
+            disks: BTreeMap::new(),
+            running: BTreeMap::new(),
+            starts: 0,
+            next: Mutex::default(),
+        };
+        for node in 1..=size {
+            cluster.disks.insert(node, SimDisk::new(node));
+            cluster.restart(node).await;
+        }
+        cluster
+    }
+
+    pub(crate) fn node(&self, node: u64) -> &Running {
+        &self.running[&node]
+    }
+
+    pub(crate) async fn restart(&mut self, node: u64) {
+        self.starts += 1;
+        let handle = tokio::runtime::Handle::current();
+        let runtime = Runtime {
+            network: Arc::new(SystemNetwork),
+            disk: Arc::new(self.disks[&node].clone()),
+            clock: SystemClock::clock(),
+            entropy: Arc::new(SeededEntropy::new(self.starts)),
+            pools: Arc::new(TokioPools::new(handle.clone(), handle)),
+        };
+        let journal =
+            Journal::open(&runtime, "/data/journal".as_ref(), journal::Config::default()).await.unwrap();
+        let voters = self.members.iter().map(|member| (member.node, member.address.as_str()));
+        let mut config =
+            Config::new(NodeId(node), Some(ClusterId::of_initial_voters(voters)), "/data/snapshots".into());
+        config.snapshot_log_bytes = 4096;
+        config.log_entries_kept = 8;
+        let address = &self.members[node as usize - 1].address;
+        let listener = runtime.network.listen(address).await.unwrap();
+        let consensus = Consensus::start(runtime, journal, config, Some(listener)).await.unwrap();
+        let recorder = Recorder::default();
+        let state = recorder.state.clone();
+        let group = consensus.open_group(GroupId(0), Arc::new(recorder), self.members.clone()).await.unwrap();
+        self.running.insert(node, Running { group, recorder: state, consensus, proposed: Mutex::new(0) });
+    }
+
+    /// The process ends without a word; what was not synced is lost.
+    pub(crate) async fn kill(&mut self, node: u64) {
+        let Running { group, consensus, .. } = self.running.remove(&node).unwrap();
+        let crashed = self.disks[&node].crash(Crash::Random);
+        self.disks.insert(node, crashed);
+        consensus.stop(&[group], Duration::ZERO).await;
+    }
+
+    pub(crate) fn wipe(&mut self, node: u64) {
+        self.disks.insert(node, SimDisk::new(node + 100));
+    }
+
+    pub(crate) fn propose(&self, node: u64, numbers: Range<u64>) {
+        let running = self.node(node);
+        let mut next = self.next.lock();
+        let next = next.entry(node).or_default();
+        for _ in numbers {
+            running.group.propose(encode(node, *next));
+            *next += 1;
+            *running.proposed.lock() += 1;
+        }
+    }
+
+    pub(crate) async fn leader(&self) -> u64 {
+        let node = self.running.values().next().unwrap();
+        let mut leadership = node.group.leadership();
+        let found = leadership.wait_for(|now| now.leader.is_some()).await.unwrap();
+        found.leader.unwrap().0
+    }
+
+    /// Waits until all have applied `total` commands, the same ones.
+    pub(crate) async fn converged(&self, total: usize) {
+        within(Duration::from_secs(20), || self.running.values().all(|node| node.applied().len() == total))
+            .await;
+        self.agree().await;
+    }
+
+    /// Waits until all replicas are the same.
+    pub(crate) async fn agree(&self) {
+        within(Duration::from_secs(20), || {
+            let mut all = self.running.values().map(Running::applied);
+            let first = all.next().unwrap();
+            all.all(|other| other == first)
+        })
+        .await;
+    }
+
+    /// Every proposer's commands are there once and in order.
+    pub(crate) fn check_order(&self) {
+        let mut last: BTreeMap<u64, u64> = BTreeMap::new();
+        for (node, number) in self.running.values().next().unwrap().applied() {
+            if let Some(last) = last.insert(node, number) {
+                assert!(last < number, "node {node}: {number} after {last}");
+            }
+        }
+    }
+}
+
+/// Waits for `condition`, at most `limit`.
+#[expect(clippy::disallowed_methods, reason = "a test over real sockets waits in real time")]
+pub(crate) async fn within(limit: Duration, condition: impl Fn() -> bool) {
+    let deadline = tokio::time::Instant::now() + limit;
+    while !condition() {
+        assert!(tokio::time::Instant::now() < deadline, "not within {limit:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,239 @@
+//! From committed entries to the replica, the watchers and those who wait for an answer.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use thiserror::Error;
+use tree::{Command, Outcome, Permissions, Reply, SessionId, Text, Tree, Trigger, WatcherId};
+
+use crate::control::Control;
+use crate::delivery::{CloseReason, Delivery};
+use crate::entry::{AppliedCommand, AppliedEntry};
+use crate::outbox::{Binding, Outbox};
+use crate::pending::Waiting;
+use crate::replica::Replica;
+use crate::turn::{Deferred, View};
+
+/// So many commands are applied under one hold of the replica's lock; readers get in between.
+const COMMANDS_PER_LOCK: usize = 256;
+
+/// An entry can not be applied. The replica is as it was before the command; the node must stop, because to go on without
+/// the command would fork the replica.
+#[derive(Debug, Error)]
+pub enum ApplyError {
+    /// The command's bytes make no sense to this version.
+    #[error(
+        "command {position} of a committed entry can not be decoded; upgrade this node or restore its data"
+    )]
+    Decode {
+        /// Its place in the entry, from 0.
+        position: usize,
+        /// What is wrong with it.
+        #[source]
+        source: tree::DecodeError,
+    },
+}
+
+/// A command on its way through the replica.
+struct Decoded {
+    own: Option<u64>,
+    command: Command,
+}
+
+impl Control {
+    /// Applies a committed entry. To be called in the order of the log, from one thread at a time.
+    ///
+    /// # Errors
+    /// When a command can not be decoded; nothing must be applied after that.
+    pub fn apply<C>(&self, entry: AppliedEntry<C>) -> Result<(), ApplyError>
+    where
+        C: IntoIterator<Item = AppliedCommand>,
+    {
+        if entry.new_epoch {
+            let mut replica = self.replica.write();
+            replica.tree.begin_epoch();
+            self.set_applied(replica.tree.zxid());
+        }
+        let mut commands = entry.commands.into_iter().enumerate();
+        let mut batch = Vec::new();
+        let mut wake = Vec::new();
+        loop {
+            for (position, AppliedCommand { own, bytes }) in commands.by_ref().take(COMMANDS_PER_LOCK) {
+                let command =
+                    Command::decode(bytes).map_err(|source| ApplyError::Decode { position, source })?;
+                batch.push(Decoded { own, command });
+            }
+            if batch.is_empty() {
+                return Ok(());
+            }
+            self.apply_batch(&mut batch, entry.time_ms, &mut wake);
+            for outbox in wake.drain(..) {
+                Outbox::wake(&outbox);
+            }
+        }
+    }
+
+    /// The log will not bring this node's commands up to `sequence` any more, and nobody knows whether they took effect:
+    /// ends the connections that wait for them.
+    pub fn lost_through(&self, sequence: u64) {
+        let lost = self.pending.lock().take_through(sequence);
+        let mut wake = Vec::new();
+        self.give_up(lost, &mut wake);
+        for outbox in wake {
+            outbox.wake();
+        }
+    }
+
+    fn apply_batch(&self, batch: &mut Vec<Decoded>, time_ms: i64, wake: &mut Vec<Arc<Outbox>>) {
+        let mut replica = self.replica.write();
+        self.metrics.commits.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        for Decoded { own, command } in batch.drain(..) {
+            let outcome = replica.tree.apply(&command, time_ms);
+            let waiting = own.and_then(|sequence| self.take_waiting(sequence, wake));
+            self.tell(&mut replica, &command, outcome, waiting, wake);
+        }
+        self.set_applied(replica.tree.zxid());
+    }
+
+    fn take_waiting(&self, sequence: u64, wake: &mut Vec<Arc<Outbox>>) -> Option<Waiting> {
+        let mut lost = Vec::new();
+        let waiting = self.pending.lock().take(sequence, &mut lost);
+        if !lost.is_empty() {
+            self.give_up(lost, wake);
+        }
+        waiting
+    }
+
+    fn give_up(&self, lost: Vec<Waiting>, wake: &mut Vec<Arc<Outbox>>) {
+        for waiting in lost {
+            self.budget.give_back(waiting.bytes);
+            if let Some(outbox) = waiting.outbox
+                && outbox.close(CloseReason::Unknown)
+            {
+                wake.push(outbox);
+            }
+        }
+    }
+
+    /// Tells everybody on this node what a command did: first the watchers, then the one who asked, then those whose
+    /// session it took away.
+    fn tell(
+        &self,
+        replica: &mut Replica,
+        command: &Command,
+        outcome: Outcome,
+        waiting: Option<Waiting>,
+        wake: &mut Vec<Arc<Outbox>>,
+    ) {
+        self.fire(replica, &outcome, wake);
+        self.follow_session(&outcome, waiting.as_ref().and_then(|waiting| waiting.outbox.as_ref()));
+        let taken_from = self.previous_connection(command, &outcome);
+        let ended = outcome.ended_session;
+        if let Some(Waiting { sequence, bytes, outbox }) = waiting {
+            self.budget.give_back(bytes);
+            if let Some(outbox) = outbox {
+                self.answer(replica, &outbox, sequence, outcome, wake);
+            }
+        }
+        if let Some(outbox) = taken_from
+            && outbox.close(CloseReason::SessionMoved)
+        {
+            wake.push(outbox);
+        }
+        if let Some(session) = ended {
+            self.end_session(session, wake);
+        }
+    }
+
+    fn fire(&self, replica: &mut Replica, outcome: &Outcome, wake: &mut Vec<Arc<Outbox>>) {
+        let watches = replica.watches.get_mut();
+        if outcome.triggers.is_empty() || watches.counts().watches == 0 {
+            return;
+        }
+        let connections = self.connections.lock();
+        for trigger in &outcome.triggers {
+            // The trigger's path is a slice of the log entry; a copy does not keep all of that alive for a slow client.
+            let mut path = None;
+            watches.fire(trigger, |WatcherId(id), trigger| {
+                let Some(outbox) = connections.get(id).filter(|outbox| may_know(outbox, trigger)) else {
+                    return;
+                };
+                let path = path.get_or_insert_with(|| Text::from(trigger.path.as_str())).clone();
+                if outbox.push(Delivery::Event { zxid: outcome.zxid, kind: trigger.kind, path }) {
+                    wake.push(Arc::clone(outbox));
+                }
+            });
+        }
+    }
+
+    /// Keeps the leader's clocks and this node's table of sessions in step with a change to a session.
+    fn follow_session(&self, outcome: &Outcome, asker: Option<&Arc<Outbox>>) {
+        let (session, generation, timeout_ms) = match outcome.result {
+            Ok(Reply::SessionCreated { session, timeout_ms }) => (session, 0, timeout_ms),
+            Ok(Reply::SessionAttached { session, generation, timeout_ms, .. }) => {
+                (session, generation, timeout_ms)
+            }
+            _ => return,
+        };
+        if let Some(leading) = self.leading.lock().as_mut() {
+            leading.tracker.track(session, generation, timeout_ms);
+        }
+        if let Some(outbox) = asker {
+            outbox.bind(session, Binding { since: self.runtime.clock.now(), timeout_ms });
+            self.connections.lock().bind(session, outbox);
+        }
+    }
+
+    /// The connection on this node that a session was taken from.
+    fn previous_connection(&self, command: &Command, outcome: &Outcome) -> Option<Arc<Outbox>> {
+        let Ok(Reply::SessionAttached { previous, .. }) = outcome.result else {
+            return None;
+        };
+        let here = previous.node == self.config.node && previous != command.origin;
+        if here { self.connections.lock().get(previous.connection).cloned() } else { None }
+    }
+
+    /// Gives the answer, then does the reads that were waiting for it.
+    fn answer(
+        &self,
+        replica: &Replica,
+        outbox: &Arc<Outbox>,
+        ticket: u64,
+        outcome: Outcome,
+        wake: &mut Vec<Arc<Outbox>>,
+    ) {
+        let mut ready: Vec<Deferred> = Vec::new();
+        let done = Delivery::Done { ticket, zxid: outcome.zxid, result: outcome.result };
+        if outbox.push_done(done, ticket, &mut ready) {
+            wake.push(Arc::clone(outbox));
+        }
+        let view = View { tree: &replica.tree, watches: &replica.watches, watcher: WatcherId(outbox.id) };
+        for read in ready {
+            if outbox.push(Delivery::Deferred(read(&view))) {
+                wake.push(Arc::clone(outbox));
+            }
+        }
+    }
+
+    fn end_session(&self, session: SessionId, wake: &mut Vec<Arc<Outbox>>) {
+        if let Some(leading) = self.leading.lock().as_mut() {
+            leading.tracker.forget(session);
+        }
+        let outbox = self.connections.lock().of_session(session).cloned();
+        if let Some(outbox) = outbox
+            && outbox.close(CloseReason::SessionEnded)
+        {
+            wake.push(outbox);
+        }
+    }
+
+    /// Looks at the replica's tree. Nothing is applied meanwhile.
+    pub fn read<R>(&self, look: impl FnOnce(&Tree) -> R) -> R {
+        look(&self.replica.read().tree)
+    }
+}
+
+/// An event is withheld from those who might not have read the node at that moment.
+fn may_know(outbox: &Outbox, trigger: &Trigger) -> bool {
+    trigger.acl.permits(Permissions::READ, &outbox.identities())
+}

@@ -1,0 +1,172 @@
+//! Who is still there: this node tells the leader which of its sessions are active, and as the leader it ends those that
+//! are not.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use runtime::{BoxFuture, Instant};
+use tree::{Command, Operation, Owner, SessionId};
+
+use crate::control::Control;
+use crate::delivery::CloseReason;
+use crate::log::Unavailable;
+use crate::tracker::{Expiry, SessionTracker};
+
+/// What a node has only while it leads.
+pub(crate) struct Leading {
+    /// The term in which it leads: in another one every clock starts anew.
+    term: u64,
+    pub(crate) tracker: SessionTracker,
+}
+
+/// A report on its way to the leader.
+struct Report {
+    began: Instant,
+    sessions: Vec<SessionId>,
+    sent: BoxFuture<'static, Result<(), Unavailable>>,
+}
+
+/// What this node owes the leader, and when it last reached it.
+struct Reporter {
+    unreported: BTreeSet<SessionId>,
+    under_way: Option<Report>,
+    /// When the last report that the leader took was begun.
+    reached: Instant,
+    /// When to try again, after a report that failed: much sooner than the next is due, so that an election does not
+    /// count against the clients for longer than it lasts.
+    retry: Option<Instant>,
+}
+
+impl Control {
+    /// Another node, or this one, has heard of these sessions. To be called on the leader.
+    ///
+    /// # Errors
+    /// When this node does not lead: the report must go to the leader.
+    pub fn on_report(&self, sessions: &[SessionId]) -> Result<(), Unavailable> {
+        self.follow_leadership();
+        let mut leading = self.leading.lock();
+        let tracker = &mut leading.as_mut().ok_or(Unavailable)?.tracker;
+        for session in sessions {
+            tracker.touch(*session);
+        }
+        Ok(())
+    }
+
+    /// Reports, expires and isolates, every half tick, for ever.
+    pub(crate) async fn keep_sessions(self: Arc<Self>) {
+        let clock = self.runtime.clock.clone();
+        let interval = (self.config.tick / 2).max(Duration::from_millis(1));
+        let mut reporter =
+            Reporter { unreported: BTreeSet::new(), under_way: None, reached: clock.now(), retry: None };
+        let mut next = clock.now() + interval;
+        loop {
+            let wake = reporter.retry.map_or(next, |retry| retry.min(next));
+            tokio::select! {
+                biased;
+                result = reporter.sent() => reporter.on_sent(result, clock.now() + interval / 5),
+                () = clock.sleep_until(wake) => {
+                    let now = clock.now();
+                    if now >= next {
+                        next = now + interval;
+                        self.expire_silent(now);
+                        self.collect_active(&mut reporter.unreported);
+                        self.close_isolated(now, reporter.reached);
+                    }
+                    reporter.begin(now, |sessions| self.log().report_active(sessions));
+                }
+            }
+        }
+    }
+
+    /// Starts or stops the clocks of the sessions when this node has become the leader, or is it no longer.
+    fn follow_leadership(&self) {
+        let status = self.log().status();
+        let replica = self.replica.read();
+        let mut leading = self.leading.lock();
+        if !status.role.leads() {
+            *leading = None;
+        } else if leading.as_ref().is_none_or(|leading| leading.term != status.term) {
+            let mut tracker = SessionTracker::new(self.config.tick, self.runtime.clock.now());
+            for session in replica.tree.sessions() {
+                tracker.track(session.id, session.generation, session.timeout_ms);
+            }
+            *leading = Some(Leading { term: status.term, tracker });
+        }
+    }
+
+    fn expire_silent(&self, now: Instant) {
+        self.follow_leadership();
+        let expired = self.leading.lock().as_mut().map(|leading| leading.tracker.step(now));
+        for Expiry { session, generation } in expired.into_iter().flatten() {
+            tracing::info!(%session, "session expired");
+            self.metrics.sessions_expired.fetch_add(1, Ordering::Relaxed);
+            let command = Command {
+                session: SessionId::NONE,
+                origin: Owner::default(),
+                identities: Vec::new(),
+                operation: Operation::ExpireSession { session, generation },
+            };
+            let mut encoded = BytesMut::new();
+            command.encode(&mut encoded);
+            self.propose(None, encoded.freeze());
+        }
+    }
+
+    fn collect_active(&self, active: &mut BTreeSet<SessionId>) {
+        let connections = self.connections.lock();
+        active.extend(
+            connections.iter().filter_map(|outbox| outbox.session().filter(|_| outbox.take_active())),
+        );
+    }
+
+    /// Ends the connections whose session the leader may give up soon without this node learning of it. The clients then
+    /// have a third of their timeout left to find a better node.
+    fn close_isolated(&self, now: Instant, reached: Instant) {
+        let connections = self.connections.lock();
+        for outbox in connections.iter() {
+            let isolated = outbox.binding().is_some_and(|binding| {
+                let patience = Duration::from_millis(binding.timeout_ms.into()) * 2 / 3;
+                now.saturating_since(reached.max(binding.since)) > patience
+            });
+            if isolated && outbox.close(CloseReason::Isolated) {
+                outbox.wake();
+            }
+        }
+    }
+}
+
+impl Reporter {
+    /// Completes when the report that is under way has arrived or failed; never, if there is none.
+    async fn sent(&mut self) -> Result<(), Unavailable> {
+        match &mut self.under_way {
+            Some(report) => report.sent.as_mut().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn begin(
+        &mut self,
+        now: Instant,
+        send: impl FnOnce(Vec<SessionId>) -> BoxFuture<'static, Result<(), Unavailable>>,
+    ) {
+        self.retry = None;
+        if self.under_way.is_none() {
+            let sessions: Vec<_> = std::mem::take(&mut self.unreported).into_iter().collect();
+            self.under_way = Some(Report { began: now, sent: send(sessions.clone()), sessions });
+        }
+    }
+
+    fn on_sent(&mut self, result: Result<(), Unavailable>, retry: Instant) {
+        let Some(report) = self.under_way.take() else { return };
+        match result {
+            Ok(()) => self.reached = self.reached.max(report.began),
+            Err(Unavailable) => {
+                self.unreported.extend(report.sessions);
+                self.retry = Some(retry);
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! `quorate serve`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use runtime::{Runtime, SystemClock, SystemDisk, SystemEntropy, SystemNetwork, TokioPools};
+use server::{Config, FileSettings, Node};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info, warn};
+
+/// Flags of `quorate serve`. Each is also a key of the same name in the TOML file and a variable `QUORATE_...`;
+/// flags win over variables, variables over the file.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// TOML file with the settings below.
+    #[arg(long, env = "QUORATE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where everything is kept [default: ./quorate-data].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// This node's number, 1 to 127; never given to another node of the cluster [default: 1].
+    #[arg(long, value_name = "N")]
+    node_id: Option<u64>,
+    /// Peer addresses of the voters that found the cluster, the same on each; absent: a single node.
+    #[arg(long, value_name = "1=HOST:PORT,2=HOST:PORT,...")]
+    cluster: Option<String>,
+    /// Whether this node votes.
+    #[arg(long, value_name = "voter|observer")]
+    role: Option<String>,
+    /// Peer address of a member of the cluster that this new node joins.
+    #[arg(long, value_name = "HOST:PORT")]
+    join: Option<String>,
+    /// Listener for other nodes [default: its address in --cluster, else 127.0.0.1:7400]; `off` for none, as below.
+    #[arg(long, value_name = "ADDR")]
+    peer: Option<String>,
+    /// Listener for ZooKeeper clients [default: 127.0.0.1:2181].
+    #[arg(long, value_name = "ADDR")]
+    zookeeper: Option<String>,
+    /// Listener for AMQP 0-9-1 clients.
+    #[arg(long, value_name = "ADDR")]
+    amqp: Option<String>,
+    /// Listener for Kafka clients.
+    #[arg(long, value_name = "ADDR")]
+    kafka: Option<String>,
+    /// Listener for Disque clients.
+    #[arg(long, value_name = "ADDR")]
+    disque: Option<String>,
+    /// Admin HTTP: /healthz /readyz /metrics /status [default: 127.0.0.1:7070].
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<String>,
+    /// When a write counts as on disk.
+    #[arg(long, value_name = "always|interval")]
+    fsync: Option<String>,
+    /// Least severe level that is logged, or a filter such as info,consensus=debug [default: info].
+    #[arg(long, value_name = "LEVEL")]
+    log: Option<String>,
+}
+
+impl Args {
+    fn into_settings(self) -> (Option<PathBuf>, FileSettings) {
+        let settings = FileSettings {
+            data_dir: self.data_dir,
+            node_id: self.node_id,
+            cluster: self.cluster,
+            role: self.role,
+            join: self.join,
+            peer: self.peer,
+            zookeeper: self.zookeeper,
+            amqp: self.amqp,
+            kafka: self.kafka,
+            disque: self.disque,
+            admin: self.admin,
+            fsync: self.fsync,
+            log: self.log,
+        };
+        (self.config, settings)
+    }
+}
+
+/// Why a command ended without doing its work.
+pub(crate) enum Failure {
+    /// What was asked for makes no sense; nothing was started.
+    Usage(String),
+    /// It failed while running.
+    Running(anyhow::Error),
+}
+
+impl Failure {
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Failure::Usage(_) => ExitCode::from(2),
+            Failure::Running(_) => ExitCode::from(1),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Usage(text) => f.write_str(text),
+            Failure::Running(error) => write!(f, "{error:#}"),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Failure::Running(error)
+    }
+}
+
+/// Runs a node until it is told to stop or can't go on.
+pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    let (file, flags) = args.into_settings();
+    let settings =
+        FileSettings::load(file.as_deref(), &flags).map_err(|error| Failure::Usage(error.to_string()))?;
+    crate::logging::start(settings.log.as_deref().unwrap_or("info")).map_err(Failure::Usage)?;
+    let config = Config::from_settings(settings).map_err(|error| Failure::Usage(error.to_string()))?;
+    for listener in &config.unavailable {
+        warn!(%listener, "this protocol is not available in this version; nothing listens there");
+    }
+    let clients = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("clients")
+        .build()
+        .context("start the threads for clients")?;
+    let consensus = ConsensusThread::start().context("start the thread for consensus")?;
+    let served = clients.block_on(serve(config, consensus.handle.clone()));
+    clients.shutdown_background();
+    served
+}
+
+async fn serve(config: Config, consensus: tokio::runtime::Handle) -> Result<(), Failure> {
+    let runtime = Runtime {
+        network: Arc::new(SystemNetwork),
+        disk: Arc::new(SystemDisk::new()),
+        clock: SystemClock::clock(),
+        entropy: Arc::new(SystemEntropy),
+        pools: Arc::new(TokioPools::new(consensus, tokio::runtime::Handle::current())),
+    };
+    let node = Node::start(runtime, config).await.map_err(|error| Failure::Running(error.into()))?;
+    tokio::select! {
+        biased;
+        signal = stop_signal() => {
+            info!(signal = signal.context("listen for signals")?, "stopping");
+            node.stop().await;
+            info!("stopped");
+            Ok(())
+        }
+        why = node.failed() => {
+            // Nothing may be written any more, so nothing is handed over or flushed.
+            error!(%why, "this node can't go on");
+            Err(Failure::Running(anyhow::anyhow!("this node can't go on: {why}")))
+        }
+    }
+}
+
+async fn stop_signal() -> std::io::Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(tokio::select! {
+        biased;
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    })
+}
+
+/// A thread for consensus alone, so that no client delays a heartbeat.
+struct ConsensusThread {
+    handle: tokio::runtime::Handle,
+    _stop: tokio::sync::oneshot::Sender<()>,
+}
+
+impl ConsensusThread {
+    fn start() -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        std::thread::Builder::new().name("consensus".into()).spawn(move || {
+            // Ends when the sender is dropped, with the process.
+            let _ = runtime.block_on(stopped);
+        })?;
+        Ok(Self { handle, _stop: stop })
+    }
+}

@@ -1,0 +1,59 @@
+//! An open file of the operating system.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::worker::Worker;
+use super::{blocking, calls};
+use crate::BoxFuture;
+use crate::disk::File;
+
+/// Writes go through the worker in the order of the calls, reads to the blocking pool.
+pub(super) struct SystemFile {
+    file: Arc<std::fs::File>,
+    worker: Worker,
+}
+
+impl SystemFile {
+    pub(super) fn new(file: std::fs::File) -> Self {
+        let file = Arc::new(file);
+        Self { worker: Worker::new(Arc::clone(&file)), file }
+    }
+}
+
+impl File for SystemFile {
+    fn read_at(&self, offset: u64, len: usize) -> BoxFuture<'_, io::Result<Bytes>> {
+        let file = Arc::clone(&self.file);
+        Box::pin(blocking(move || calls::read(&file, offset, len)))
+    }
+
+    fn write_at(&self, offset: u64, parts: Vec<Bytes>) -> BoxFuture<'_, io::Result<()>> {
+        self.worker.run(move |file| calls::write(file, offset, parts))
+    }
+
+    fn sync_data(&self) -> BoxFuture<'_, io::Result<()>> {
+        self.worker.run(calls::sync)
+    }
+
+    fn write_and_sync(&self, offset: u64, parts: Vec<Bytes>) -> BoxFuture<'_, io::Result<()>> {
+        self.worker.run(move |file| {
+            calls::write(file, offset, parts)?;
+            calls::sync(file)
+        })
+    }
+
+    fn len(&self) -> BoxFuture<'_, io::Result<u64>> {
+        let file = Arc::clone(&self.file);
+        Box::pin(blocking(move || Ok(file.metadata()?.len())))
+    }
+
+    fn set_len(&self, len: u64) -> BoxFuture<'_, io::Result<()>> {
+        self.worker.run(move |file| file.set_len(len))
+    }
+
+    fn allocate(&self, len: u64) -> BoxFuture<'_, io::Result<()>> {
+        self.worker.run(move |file| calls::allocate(file, len))
+    }
+}

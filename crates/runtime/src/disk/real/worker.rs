@@ -1,0 +1,111 @@
+//! The thread that writes one file.
+//!
+//! A write and its sync are the hot path of a node, so they cost one message to a thread that is waiting for it and one
+//! wake-up back; tokio's blocking pool would add a shared queue and its lock. The thread starts with the first write
+//! and ends when the file was not written for a while, so that files which are only kept to be read cost none.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::BoxFuture;
+
+/// How long a thread waits for the next write before it ends.
+const IDLE: Duration = Duration::from_secs(5);
+
+type Job = Box<dyn FnOnce(&File) + Send>;
+
+/// Runs what it is given on a thread, in order.
+pub(super) struct Worker {
+    file: Arc<File>,
+    /// `None` while no thread runs. The thread clears it, under the lock, when it ends.
+    jobs: Arc<Mutex<Option<Sender<Job>>>>,
+}
+
+impl Worker {
+    pub(super) fn new(file: Arc<File>) -> Self {
+        Self { file, jobs: Arc::default() }
+    }
+
+    /// Runs `work` after everything given before. It runs to its end even if the returned future is dropped.
+    pub(super) fn run(
+        &self,
+        work: impl FnOnce(&File) -> io::Result<()> + Send + 'static,
+    ) -> BoxFuture<'static, io::Result<()>> {
+        let (sender, receiver) = oneshot::channel();
+        let started = self.send(Box::new(move |file| {
+            // The receiver is gone when the caller was cancelled: nobody wants the result.
+            let _ = sender.send(work(file));
+        }));
+        Box::pin(async move {
+            started?;
+            receiver
+                .await
+                .unwrap_or_else(|_| Err(io::Error::other("the thread that writes the file panicked")))
+        })
+    }
+
+    fn send(&self, job: Job) -> io::Result<()> {
+        let mut jobs = self.jobs.lock();
+        if let Some(sender) = jobs.as_ref() {
+            match sender.send(job) {
+                Ok(()) => return Ok(()),
+                // The thread panicked.
+                Err(mpsc::SendError(job)) => *jobs = Some(self.start(job)?),
+            }
+        } else {
+            *jobs = Some(self.start(job)?);
+        }
+        Ok(())
+    }
+
+    /// Starts the thread with its first job.
+    fn start(&self, job: Job) -> io::Result<Sender<Job>> {
+        // Not bounded: each waiting job is one call whose caller waits for it.
+        let (sender, receiver) = mpsc::channel();
+        sender.send(job).expect("the receiver is held here");
+        let file = Arc::clone(&self.file);
+        let jobs = Arc::clone(&self.jobs);
+        std::thread::Builder::new()
+            .name("disk".into())
+            .stack_size(256 << 10)
+            .spawn(move || work_until_idle(&file, &receiver, &jobs))?;
+        Ok(sender)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Without its sender the thread ends after the jobs that it has.
+        self.jobs.lock().take();
+    }
+}
+
+fn work_until_idle(file: &File, receiver: &Receiver<Job>, jobs: &Mutex<Option<Sender<Job>>>) {
+    loop {
+        match receiver.recv_timeout(IDLE) {
+            Ok(job) => job(file),
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => {
+                let mut jobs = jobs.lock();
+                // A job may have come between the timeout and the lock.
+                match receiver.try_recv() {
+                    Ok(job) => {
+                        drop(jobs);
+                        job(file);
+                    }
+                    Err(TryRecvError::Disconnected) => return,
+                    Err(TryRecvError::Empty) => {
+                        *jobs = None;
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}

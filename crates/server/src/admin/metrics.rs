@@ -1,0 +1,44 @@
+//! `GET /metrics`, in Prometheus' text format.
+//!
+//! Values are read when they are asked for: serving costs nothing while nobody looks.
+
+use metrics::{counter, gauge, with_local_recorder};
+use metrics_exporter_prometheus::PrometheusBuilder;
+
+use crate::node::Parts;
+
+pub(super) fn render(parts: &Parts) -> String {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    with_local_recorder(&recorder, || {
+        group(parts);
+        journal(parts);
+        control(parts);
+    });
+    handle.render()
+}
+
+fn group(parts: &Parts) {
+    let status = parts.group.status();
+    let group = status.group.to_string();
+    let labels = [("group", group)];
+    gauge!("quorate_raft_is_leader", &labels).set(f64::from(u8::from(status.leadership.is_self)));
+    gauge!("quorate_raft_has_leader", &labels).set(f64::from(u8::from(status.leadership.leader.is_some())));
+    counter!("quorate_raft_term", &labels).absolute(status.leadership.term);
+    counter!("quorate_raft_committed_index", &labels).absolute(status.committed_index.unwrap_or(0));
+    counter!("quorate_raft_applied_index", &labels).absolute(status.applied_index.unwrap_or(0));
+    for replica in &status.replicas {
+        let labels = [("group", status.group.to_string()), ("node", replica.node.to_string())];
+        counter!("quorate_raft_matched_index", &labels).absolute(replica.matched_index.unwrap_or(0));
+    }
+}
+
+fn journal(parts: &Parts) {
+    let stats = parts.journal.stats();
+    counter!("quorate_journal_batches_total").absolute(stats.batches);
+    counter!("quorate_journal_fsyncs_total").absolute(stats.fsyncs);
+    counter!("quorate_journal_written_bytes_total").absolute(stats.bytes_written);
+    gauge!("quorate_journal_segments").set(stats.segments as f64);
+    gauge!("quorate_journal_live_bytes").set(stats.live_bytes as f64);
+    gauge!("quorate_journal_pending_bytes").set(stats.pending_bytes as f64);
+}

@@ -1,0 +1,71 @@
+//! Admin HTTP: is the node alive, does it serve, how is it doing.
+
+mod metrics;
+mod status;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::get;
+use runtime::{BoxStream, Clock};
+use tracing::warn;
+
+use crate::node::Parts;
+
+/// Serves until dropped.
+pub(crate) async fn run(parts: Arc<Parts>, listener: Box<dyn runtime::Listener>, clock: Clock) {
+    let routes = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(show_metrics))
+        .route("/status", get(show_status))
+        .with_state(parts);
+    if let Err(error) = axum::serve(AdminListener { listener, clock }, routes).await {
+        warn!(%error, "admin HTTP has stopped");
+    }
+}
+
+async fn ready(State(parts): State<Arc<Parts>>) -> Response {
+    match parts.not_ready() {
+        None => (StatusCode::OK, "ready\n").into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),
+    }
+}
+
+async fn show_status(State(parts): State<Arc<Parts>>) -> Response {
+    Json(status::Status::of(&parts)).into_response()
+}
+
+async fn show_metrics(State(parts): State<Arc<Parts>>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::render(&parts)).into_response()
+}
+
+struct AdminListener {
+    listener: Box<dyn runtime::Listener>,
+    clock: Clock,
+}
+
+impl axum::serve::Listener for AdminListener {
+    type Io = BoxStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (BoxStream, SocketAddr) {
+        loop {
+            match self.listener.accept().await {
+                Ok(accepted) => return accepted,
+                Err(error) => {
+                    warn!(%error, "can't accept admin connections; trying again");
+                    self.clock.sleep(std::time::Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}

@@ -1,0 +1,94 @@
+//! Settings as people write them: all optional, all text.
+
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+
+use super::ConfigError;
+
+/// What a file, the environment or flags may set. Each key is also a flag of the same name and a variable
+/// `QUORATE_...`; flags win over variables, variables over the file.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FileSettings {
+    /// Where everything is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<PathBuf>,
+    /// This node's number, 1 to 127.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<u64>,
+    /// Peer addresses of the voters that found the cluster, `1=HOST:PORT,2=HOST:PORT,...`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// `voter` or `observer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Peer address of a member of the cluster to join.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub join: Option<String>,
+    /// Listener for peers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+    /// Listener for ZooKeeper clients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zookeeper: Option<String>,
+    /// Listener for AMQP 0-9-1 clients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amqp: Option<String>,
+    /// Listener for Kafka clients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kafka: Option<String>,
+    /// Listener for Disque clients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disque: Option<String>,
+    /// Admin HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin: Option<String>,
+    /// `always` or `interval`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fsync: Option<String>,
+    /// Least severe level that is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,consensus=debug`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+}
+
+/// The keys that the environment may set.
+const KEYS: [&str; 13] = [
+    "data-dir",
+    "node-id",
+    "cluster",
+    "role",
+    "join",
+    "peer",
+    "zookeeper",
+    "amqp",
+    "kafka",
+    "disque",
+    "admin",
+    "fsync",
+    "log",
+];
+
+impl FileSettings {
+    /// Reads `file`, if any, then the environment, then `flags`; what comes later wins.
+    pub fn load(file: Option<&Path>, flags: &FileSettings) -> Result<Self, ConfigError> {
+        let mut figment = Figment::new();
+        if let Some(file) = file {
+            if !file.is_file() {
+                return Err(ConfigError::Read(format!(
+                    "config = {:?}: no such file; give the path of a TOML file",
+                    file.display().to_string()
+                )));
+            }
+            figment = figment.merge(Toml::file(file));
+        }
+        let variables = Env::prefixed("QUORATE_").map(|key| key.as_str().replace('_', "-").into());
+        figment
+            .merge(variables.filter(|key| KEYS.iter().any(|known| key == *known)))
+            .merge(Serialized::defaults(flags))
+            .extract()
+            .map_err(|error| ConfigError::Read(format!("configuration: {error}")))
+    }
+}

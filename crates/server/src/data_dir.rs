@@ -1,0 +1,29 @@
+//! The data directory: what is where, and that only one process uses it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use runtime::Disk;
+
+/// A data directory that this process holds.
+pub(crate) struct DataDir {
+    root: PathBuf,
+    _lock: Box<dyn Send + Sync>,
+}
+
+impl DataDir {
+    /// Creates the directory if it is missing, and takes it.
+    pub(crate) async fn open(disk: &dyn Disk, root: &Path) -> io::Result<Self> {
+        disk.create_dir_all(root).await?;
+        let lock = disk.lock(&root.join("lock")).await?;
+        Ok(Self { root: root.to_owned(), _lock: lock })
+    }
+
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.root.join("journal")
+    }
+
+    pub(crate) fn snapshots(&self) -> PathBuf {
+        self.root.join("snapshots")
+    }
+}

@@ -1,0 +1,223 @@
+//! A node's life.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use consensus::{ClusterId, Consensus, Group, GroupId, Identity};
+use control::{Control, ControlConfig};
+use journal::Journal;
+use runtime::{Listener, Pool, Runtime, Task};
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use crate::config::Listen;
+use crate::control_group::{ControlMachine, GroupLog, call_handler};
+use crate::data_dir::DataDir;
+use crate::{Config, admin};
+
+/// The group of the control plane.
+const CONTROL: GroupId = GroupId(0);
+/// How long a stopping node waits for what is in flight, and for an heir to take over.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+/// A node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory can't be used.
+    #[error(
+        "data-dir = {dir:?}: {source}; give a folder that this process may write to and no other node uses"
+    )]
+    DataDir {
+        /// The directory.
+        dir: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A listener can't be opened.
+    #[error("{key} = {address:?}: {source}; give an address of this machine that is free, or off")]
+    Listen {
+        /// Which listener.
+        key: &'static str,
+        /// Where it should listen.
+        address: String,
+        /// Why it does not.
+        source: std::io::Error,
+    },
+    /// The journal can't be opened.
+    #[error("open the journal: {0}")]
+    Journal(#[from] journal::OpenError),
+    /// Consensus can't start.
+    #[error(transparent)]
+    Consensus(#[from] consensus::ConsensusError),
+}
+
+/// What the parts of a node know of each other, for those who look from outside.
+pub(crate) struct Parts {
+    pub(crate) identity: Identity,
+    pub(crate) journal: Journal,
+    pub(crate) group: Group,
+    pub(crate) control: Arc<Control>,
+    /// Set once this node has applied everything that was committed before it started.
+    caught_up: AtomicBool,
+}
+
+impl Parts {
+    /// Why this node should get no traffic, if it should not.
+    pub(crate) fn not_ready(&self) -> Option<&'static str> {
+        if !self.caught_up.load(Ordering::Acquire) {
+            return Some("catching up with the cluster");
+        }
+        let leader = self.group.leadership().borrow().leader;
+        leader.is_none().then_some("no leader is known")
+    }
+}
+
+/// A running node. Dropping it stops its tasks at once, as a crash would; [`Node::stop`] says good-bye.
+pub struct Node {
+    runtime: Runtime,
+    parts: Arc<Parts>,
+    consensus: Consensus,
+    /// Listeners and the clients they serve.
+    serving: Vec<Task>,
+    _sessions: Task,
+    _data_dir: DataDir,
+}
+
+/// Listeners, opened before anything else so that a taken port is told at once.
+struct Listeners {
+    peer: Option<Box<dyn Listener>>,
+    zookeeper: Option<Box<dyn Listener>>,
+    admin: Option<Box<dyn Listener>>,
+}
+
+async fn listen(
+    runtime: &Runtime,
+    key: &'static str,
+    listen: &Listen,
+) -> Result<Option<Box<dyn Listener>>, StartError> {
+    let Some(address) = listen.address() else { return Ok(None) };
+    let opened = runtime.network.listen(address).await;
+    let listener = opened.map_err(|source| StartError::Listen { key, address: address.into(), source })?;
+    if let Ok(local) = listener.local_addr() {
+        info!(listener = key, address = %local, "listening");
+    }
+    Ok(Some(listener))
+}
+
+impl Node {
+    /// Starts a node. It serves clients as soon as it has caught up with its cluster.
+    pub async fn start(runtime: Runtime, config: Config) -> Result<Self, StartError> {
+        let opened = DataDir::open(&*runtime.disk, &config.data_dir).await;
+        let data_dir = opened
+            .map_err(|source| StartError::DataDir { dir: config.data_dir.display().to_string(), source })?;
+        let listeners = Listeners {
+            peer: listen(&runtime, "peer", &config.peer).await?,
+            zookeeper: listen(&runtime, "zookeeper", &config.zookeeper).await?,
+            admin: listen(&runtime, "admin", &config.admin).await?,
+        };
+        let control_config = ControlConfig { node: config.node.0, ..ControlConfig::default() };
+        let control = Control::new(runtime.clone(), control_config);
+        let (journal, consensus, group) =
+            start_consensus(&runtime, &config, &data_dir, listeners.peer, control.clone()).await?;
+        let sessions = control.start(Arc::new(GroupLog { group: group.clone() }));
+        group.on_call(call_handler(control.clone()));
+        let parts = Arc::new(Parts {
+            identity: *consensus.identity(),
+            journal,
+            group,
+            control,
+            caught_up: AtomicBool::new(false),
+        });
+        let mut serving = Vec::new();
+        if let Some(listener) = listeners.admin {
+            let work = admin::run(parts.clone(), listener, runtime.clock.clone());
+            serving.push(runtime.spawn(Pool::Clients, work));
+        }
+        let work = serve_clients(runtime.clone(), parts.clone(), listeners.zookeeper);
+        serving.push(runtime.spawn(Pool::Clients, work));
+        Ok(Self { runtime, parts, consensus, serving, _sessions: sessions, _data_dir: data_dir })
+    }
+
+    /// Completes when the node can't go on, and says why. Nothing may be written any more then.
+    pub async fn failed(&self) -> String {
+        tokio::select! {
+            biased;
+            error = self.parts.journal.failed() => error.to_string(),
+            why = self.parts.group.failed() => why,
+        }
+    }
+
+    /// Whether the node serves reads and knows a leader.
+    pub fn is_ready(&self) -> bool {
+        self.parts.not_ready().is_none()
+    }
+
+    /// The control plane, for those who look at it from inside the process.
+    pub fn control(&self) -> &Arc<Control> {
+        &self.parts.control
+    }
+
+    /// The control plane's group, for those who look at it from inside the process.
+    pub fn group(&self) -> &Group {
+        &self.parts.group
+    }
+
+    /// Stops accepting, finishes what is in flight, hands leadership over, flushes.
+    pub async fn stop(self) {
+        let Self { runtime, parts, consensus, serving, .. } = self;
+        if runtime.clock.timeout(STOP_PATIENCE, parts.group.drained()).await.is_err() {
+            warn!("not everything in flight could be finished");
+        }
+        drop(serving);
+        let groups = [parts.group.clone()];
+        consensus.stop(&groups, STOP_PATIENCE).await;
+        if let Err(error) = parts.journal.clone().close().await {
+            warn!(%error, "the journal was not closed cleanly");
+        }
+    }
+}
+
+/// Starts consensus on its own pool, where openraft's tasks then stay.
+async fn start_consensus(
+    runtime: &Runtime,
+    config: &Config,
+    data_dir: &DataDir,
+    listener: Option<Box<dyn Listener>>,
+    control: Arc<Control>,
+) -> Result<(Journal, Consensus, Group), StartError> {
+    let (sender, receiver) = oneshot::channel();
+    let inner = runtime.clone();
+    let journal_dir = data_dir.journal();
+    let founders = config.founders.clone();
+    let voters = founders.iter().map(|member| (member.node, member.address.as_str()));
+    let cluster = config.clustered.then(|| ClusterId::of_initial_voters(voters));
+    let consensus_config = consensus::Config::new(config.node, cluster, data_dir.snapshots());
+    let work = async move {
+        let started = async {
+            let journal = Journal::open(&inner, &journal_dir, journal::Config::default()).await?;
+            let consensus = Consensus::start(inner, journal.clone(), consensus_config, listener).await?;
+            let machine = Arc::new(ControlMachine { control });
+            let group = consensus.open_group(CONTROL, machine, founders).await?;
+            Ok((journal, consensus, group))
+        };
+        // The receiver is gone when the start was given up.
+        let _ = sender.send(started.await);
+    };
+    let task = runtime.spawn(Pool::Consensus, work);
+    let started = receiver.await;
+    task.join().await;
+    started.expect("the task that starts consensus sends what came of it")
+}
+
+/// Waits until this node has applied all that was committed before it started, then serves.
+async fn serve_clients(runtime: Runtime, parts: Arc<Parts>, zookeeper: Option<Box<dyn Listener>>) {
+    while parts.group.barrier().await.is_err() {
+        info!("waiting for a leader");
+    }
+    parts.caught_up.store(true, Ordering::Release);
+    info!(zxid = %parts.control.zxid(), "serving");
+    if let Some(listener) = zookeeper {
+        zookeeper::serve(runtime, parts.control.clone(), listener, zookeeper::Config::default()).await;
+    }
+}

@@ -1,0 +1,91 @@
+//! Create.
+
+use std::sync::Arc;
+
+use super::check_data;
+use super::transaction::Transaction;
+use super::undo::Undo;
+use crate::acl::{AclList, Permissions};
+use crate::command::Create;
+use crate::error::ErrorCode;
+use crate::name::Name;
+use crate::outcome::Reply;
+use crate::path;
+use crate::session::SessionId;
+use crate::slab::{SLOTS_MAX, SlotId};
+use crate::text::Text;
+use crate::trigger::EventKind;
+use crate::znode::Znode;
+
+impl Transaction<'_> {
+    /// The order of the checks is visible to clients: a missing parent is told before a bad path, and both before an
+    /// existing node.
+    pub(super) fn create(&mut self, create: &Create) -> Result<Reply, ErrorCode> {
+        check_data(create.data.as_ref())?;
+        if create.mode.is_ephemeral() && self.session == SessionId::NONE {
+            return Err(ErrorCode::SessionExpired);
+        }
+        let slash = path::last_slash(&create.path)?;
+        let acl = AclList::from_request(&create.acl, self.identities)?;
+        let parent = self.store.lookup(&create.path[..slash]).ok_or(ErrorCode::NoNode)?;
+        self.store.acl(parent).check(Permissions::CREATE, self.identities)?;
+        let path = self.final_path(create, parent);
+        path::validate(&path)?;
+        let name = &path[slash + 1..];
+        if name.is_empty() || self.store.child(parent, name).is_some() {
+            return Err(ErrorCode::NodeExists);
+        }
+        if self.store.node(parent).is_ephemeral() {
+            return Err(ErrorCode::NoChildrenForEphemerals);
+        }
+        let slot = self.insert(parent, Name::from(name), create, &acl)?;
+        self.trigger(EventKind::NodeCreated, path.clone(), slot);
+        self.trigger(EventKind::NodeChildrenChanged, path::parent(&path, slash), parent);
+        let stat = create.want_stat.then(|| self.store.node(slot).stat());
+        Ok(Reply::Created { path, stat })
+    }
+
+    /// A sequential node is numbered by how many children its parent has ever had.
+    fn final_path(&self, create: &Create, parent: SlotId) -> Text {
+        if create.mode.is_sequential() {
+            Text::from(format!("{}{:010}", create.path, self.store.node(parent).children_created))
+        } else {
+            create.path.clone()
+        }
+    }
+
+    fn insert(
+        &mut self,
+        parent: SlotId,
+        name: Name,
+        create: &Create,
+        acl: &AclList,
+    ) -> Result<SlotId, ErrorCode> {
+        let slot = self.store.nodes.next_free();
+        if slot.0 >= SLOTS_MAX {
+            return Err(ErrorCode::SystemError);
+        }
+        let node = Znode {
+            parent,
+            acl: self.store.acls.acquire(acl),
+            name,
+            data: create.data.as_deref().map(Arc::from),
+            children: None,
+            created: self.zxid,
+            modified: self.zxid,
+            children_changed: self.zxid,
+            created_ms: self.time_ms,
+            modified_ms: self.time_ms,
+            version: 0,
+            children_created: 0,
+            acl_version: 0,
+            owner: if create.mode.is_ephemeral() { self.session } else { SessionId::NONE },
+        };
+        let above = self.store.node_mut(parent);
+        self.undo.push(Undo::Create { slot, parent_changed: above.children_changed });
+        above.children_created = above.children_created.wrapping_add(1);
+        above.children_changed = self.zxid;
+        self.store.insert(slot, node);
+        Ok(slot)
+    }
+}

@@ -1,0 +1,185 @@
+//! The one vocabulary of the replicated log: everything that changes the tree is a [`Command`].
+
+use bytes::Bytes;
+
+use crate::acl::{Acl, Identity};
+use crate::session::{Owner, Password, SessionId};
+use crate::text::Text;
+
+mod decode;
+mod encode;
+
+/// The largest data of a znode, in bytes.
+pub const DATA_BYTES_MAX: usize = 1 << 20;
+
+/// The expected version that matches any.
+pub const ANY_VERSION: i32 = -1;
+
+/// A write, with everything it depends on: who asks, over which connection, as whom.
+///
+/// [`Command::encode`] and [`Command::decode`] are the format of the log (protobuf, `proto/command.proto`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The session that asks; [`SessionId::NONE`] for a session to be made and for the cluster's own writes.
+    pub session: SessionId,
+    /// The connection that asks. It must own the session.
+    pub origin: Owner,
+    /// Who the connection is, its address included.
+    pub identities: Vec<Identity>,
+    /// What it asks.
+    pub operation: Operation,
+}
+
+/// What a command does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Creates a znode.
+    Create(Create),
+    /// Deletes a znode without children.
+    Delete(Delete),
+    /// Replaces the data of a znode.
+    SetData(SetData),
+    /// Replaces the ACL of a znode.
+    SetAcl(SetAcl),
+    /// All or none, in order, each seeing what those before it did.
+    Multi(Vec<SubOperation>),
+    /// Makes a session owned by the command's origin; the tree chooses its id.
+    CreateSession {
+        /// Negotiated session timeout, milliseconds.
+        timeout_ms: u32,
+        /// What a client must show to attach again.
+        password: Password,
+    },
+    /// Gives a session to the command's origin, if the password is right. Burns no zxid.
+    AttachSession {
+        /// The session to attach.
+        session: SessionId,
+        /// What the client showed.
+        password: Password,
+        /// Negotiated anew, milliseconds.
+        timeout_ms: u32,
+    },
+    /// Ends the command's session at the wish of its client.
+    CloseSession,
+    /// Ends a session that was silent for too long, unless it has been attached since `generation`.
+    ExpireSession {
+        /// The session to end.
+        session: SessionId,
+        /// The generation that was silent.
+        generation: u64,
+    },
+}
+
+/// A part of a multi.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubOperation {
+    /// As [`Operation::Create`].
+    Create(Create),
+    /// As [`Operation::Delete`].
+    Delete(Delete),
+    /// As [`Operation::SetData`].
+    SetData(SetData),
+    /// Fails the multi unless the znode has the expected version.
+    Check(Check),
+}
+
+/// Creates a znode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Create {
+    /// Where; a sequential mode appends ten digits.
+    pub path: Text,
+    /// Null and empty data are distinct. At most [`DATA_BYTES_MAX`].
+    pub data: Option<Bytes>,
+    /// Who may do what.
+    pub acl: Vec<Acl>,
+    /// How long it lives and how it is named.
+    pub mode: CreateMode,
+    /// Whether the reply shall carry the stat.
+    pub want_stat: bool,
+}
+
+/// Deletes a znode without children.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delete {
+    /// Which.
+    pub path: Text,
+    /// Expected data version, or [`ANY_VERSION`].
+    pub version: i32,
+}
+
+/// Replaces the data of a znode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetData {
+    /// Which.
+    pub path: Text,
+    /// Null and empty data are distinct. At most [`DATA_BYTES_MAX`].
+    pub data: Option<Bytes>,
+    /// Expected data version, or [`ANY_VERSION`].
+    pub version: i32,
+}
+
+/// Replaces the ACL of a znode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAcl {
+    /// Which.
+    pub path: Text,
+    /// Who may do what.
+    pub acl: Vec<Acl>,
+    /// Expected ACL version, or [`ANY_VERSION`].
+    pub version: i32,
+}
+
+/// Compares the data version of a znode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Which.
+    pub path: Text,
+    /// Expected data version, or [`ANY_VERSION`].
+    pub version: i32,
+}
+
+/// How long a znode lives and how it is named. The numbers are the create flags of the ZooKeeper protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum CreateMode {
+    /// Until deleted.
+    Persistent = 0,
+    /// Until its session ends.
+    Ephemeral = 1,
+    /// Until deleted; its name ends in the parent's counter.
+    PersistentSequential = 2,
+    /// Until its session ends; its name ends in the parent's counter.
+    EphemeralSequential = 3,
+}
+
+impl CreateMode {
+    /// The mode of a request's create flags, if this version knows them.
+    #[must_use]
+    pub const fn from_flags(flags: i32) -> Option<Self> {
+        match flags {
+            0 => Some(Self::Persistent),
+            1 => Some(Self::Ephemeral),
+            2 => Some(Self::PersistentSequential),
+            3 => Some(Self::EphemeralSequential),
+            _ => None,
+        }
+    }
+
+    /// The create flags.
+    #[must_use]
+    pub const fn flags(self) -> i32 {
+        self as i32
+    }
+
+    /// Whether the znode goes with its session.
+    #[must_use]
+    pub const fn is_ephemeral(self) -> bool {
+        matches!(self, Self::Ephemeral | Self::EphemeralSequential)
+    }
+
+    /// Whether the parent's counter is appended to the name.
+    #[must_use]
+    pub const fn is_sequential(self) -> bool {
+        matches!(self, Self::PersistentSequential | Self::EphemeralSequential)
+    }
+}

@@ -1,0 +1,118 @@
+//! From bytes of the log to commands.
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::encode::FORMAT;
+use super::{Check, Command, Create, CreateMode, Delete, Operation, SetAcl, SetData, SubOperation};
+use crate::acl::{Acl, Identity, Permissions};
+use crate::error::DecodeError;
+use crate::proto::command as record;
+use crate::session::{Owner, Password, SessionId};
+use crate::text::Text;
+
+impl Command {
+    /// Reads a command as [`Command::encode`] wrote it. Data and texts are slices of `bytes`, not copies.
+    ///
+    /// # Errors
+    /// [`DecodeError`]; the entry is damaged or from a newer version, and the node must not apply anything after it.
+    pub fn decode(bytes: Bytes) -> Result<Self, DecodeError> {
+        let record = record::Command::decode(bytes)?;
+        if record.format != FORMAT {
+            return Err(DecodeError::Format { found: record.format, newest: FORMAT });
+        }
+        Ok(Self {
+            session: session_id(record.session),
+            origin: Owner { node: record.node, connection: record.connection },
+            identities: record.identities.into_iter().map(identity).collect::<Result<_, _>>()?,
+            operation: operation(record.operation.ok_or(DecodeError::Field { field: "operation" })?)?,
+        })
+    }
+}
+
+fn operation(record: record::command::Operation) -> Result<Operation, DecodeError> {
+    use record::command::Operation as Record;
+    Ok(match record {
+        Record::Create(record) => Operation::Create(create(record)?),
+        Record::Delete(record) => Operation::Delete(delete(record)?),
+        Record::SetData(record) => Operation::SetData(set_data(record)?),
+        Record::SetAcl(record) => Operation::SetAcl(set_acl(record)?),
+        Record::Multi(record) => {
+            Operation::Multi(record.operations.into_iter().map(sub_operation).collect::<Result<_, _>>()?)
+        }
+        Record::CreateSession(record) => {
+            Operation::CreateSession { timeout_ms: record.timeout_ms, password: password(&record.password)? }
+        }
+        Record::AttachSession(record) => Operation::AttachSession {
+            session: session_id(record.session),
+            password: password(&record.password)?,
+            timeout_ms: record.timeout_ms,
+        },
+        Record::CloseSession(record::CloseSession {}) => Operation::CloseSession,
+        Record::ExpireSession(record) => {
+            Operation::ExpireSession { session: session_id(record.session), generation: record.generation }
+        }
+    })
+}
+
+fn sub_operation(record: record::SubOperation) -> Result<SubOperation, DecodeError> {
+    use record::sub_operation::Operation as Record;
+    Ok(match record.operation.ok_or(DecodeError::Field { field: "operation of a multi" })? {
+        Record::Create(record) => SubOperation::Create(create(record)?),
+        Record::Delete(record) => SubOperation::Delete(delete(record)?),
+        Record::SetData(record) => SubOperation::SetData(set_data(record)?),
+        Record::Check(record) => SubOperation::Check(check(record)?),
+    })
+}
+
+fn create(record: record::Create) -> Result<Create, DecodeError> {
+    let mode = i32::try_from(record.mode).ok().and_then(CreateMode::from_flags);
+    Ok(Create {
+        path: text(record.path, "path")?,
+        data: record.data,
+        acl: acl(record.acl)?,
+        mode: mode.ok_or(DecodeError::Field { field: "create mode" })?,
+        want_stat: record.want_stat,
+    })
+}
+
+fn delete(record: record::Delete) -> Result<Delete, DecodeError> {
+    Ok(Delete { path: text(record.path, "path")?, version: record.version })
+}
+
+fn set_data(record: record::SetData) -> Result<SetData, DecodeError> {
+    Ok(SetData { path: text(record.path, "path")?, data: record.data, version: record.version })
+}
+
+fn set_acl(record: record::SetAcl) -> Result<SetAcl, DecodeError> {
+    Ok(SetAcl { path: text(record.path, "path")?, acl: acl(record.acl)?, version: record.version })
+}
+
+fn check(record: record::Check) -> Result<Check, DecodeError> {
+    Ok(Check { path: text(record.path, "path")?, version: record.version })
+}
+
+fn acl(records: Vec<record::Acl>) -> Result<Vec<Acl>, DecodeError> {
+    let entries = records.into_iter().map(|record| {
+        let permissions = Permissions(record.permissions.cast_signed());
+        let identity = identity(record::Identity { scheme: record.scheme, id: record.id })?;
+        Ok(Acl::new(permissions, identity))
+    });
+    entries.collect()
+}
+
+fn identity(record: record::Identity) -> Result<Identity, DecodeError> {
+    Ok(Identity { scheme: text(record.scheme, "identity scheme")?, id: text(record.id, "identity")? })
+}
+
+fn text(bytes: Bytes, field: &'static str) -> Result<Text, DecodeError> {
+    Text::from_utf8(bytes).map_err(|_| DecodeError::Field { field })
+}
+
+fn password(bytes: &Bytes) -> Result<Password, DecodeError> {
+    bytes.as_ref().try_into().map(Password).map_err(|_| DecodeError::Field { field: "session password" })
+}
+
+fn session_id(id: u64) -> SessionId {
+    SessionId(id.cast_signed())
+}

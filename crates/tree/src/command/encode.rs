@@ -1,0 +1,102 @@
+//! From commands to bytes of the log.
+
+use bytes::BytesMut;
+use prost::Message;
+
+use super::{Check, Command, Create, Delete, Operation, SetAcl, SetData, SubOperation};
+use crate::acl::{Acl, Identity};
+use crate::proto::command as record;
+
+/// The format that this version writes, and the newest that it reads.
+pub(super) const FORMAT: u32 = 1;
+
+impl Command {
+    /// Appends the command as it stands in the log. Data and paths are shared until they are written, not copied twice.
+    pub fn encode(&self, buffer: &mut BytesMut) {
+        let record = record::Command {
+            format: FORMAT,
+            session: self.session.0.cast_unsigned(),
+            node: self.origin.node,
+            connection: self.origin.connection,
+            identities: self.identities.iter().map(identity).collect(),
+            operation: Some(operation(&self.operation)),
+        };
+        record.encode(buffer).expect("a BytesMut grows as needed");
+    }
+}
+
+fn operation(operation: &Operation) -> record::command::Operation {
+    use record::command::Operation as Record;
+    match operation {
+        Operation::Create(operation) => Record::Create(create(operation)),
+        Operation::Delete(operation) => Record::Delete(delete(operation)),
+        Operation::SetData(operation) => Record::SetData(set_data(operation)),
+        Operation::SetAcl(operation) => Record::SetAcl(set_acl(operation)),
+        Operation::Multi(operations) => {
+            Record::Multi(record::Multi { operations: operations.iter().map(sub_operation).collect() })
+        }
+        Operation::CreateSession { timeout_ms, password } => Record::CreateSession(record::CreateSession {
+            timeout_ms: *timeout_ms,
+            password: password.0.to_vec().into(),
+        }),
+        Operation::AttachSession { session, password, timeout_ms } => {
+            Record::AttachSession(record::AttachSession {
+                session: session.0.cast_unsigned(),
+                password: password.0.to_vec().into(),
+                timeout_ms: *timeout_ms,
+            })
+        }
+        Operation::CloseSession => Record::CloseSession(record::CloseSession {}),
+        Operation::ExpireSession { session, generation } => Record::ExpireSession(record::ExpireSession {
+            session: session.0.cast_unsigned(),
+            generation: *generation,
+        }),
+    }
+}
+
+fn sub_operation(operation: &SubOperation) -> record::SubOperation {
+    use record::sub_operation::Operation as Record;
+    let operation = match operation {
+        SubOperation::Create(operation) => Record::Create(create(operation)),
+        SubOperation::Delete(operation) => Record::Delete(delete(operation)),
+        SubOperation::SetData(operation) => Record::SetData(set_data(operation)),
+        SubOperation::Check(operation) => Record::Check(check(operation)),
+    };
+    record::SubOperation { operation: Some(operation) }
+}
+
+fn create(create: &Create) -> record::Create {
+    record::Create {
+        path: create.path.clone().into_bytes(),
+        data: create.data.clone(),
+        acl: create.acl.iter().map(acl).collect(),
+        mode: create.mode as u32,
+        want_stat: create.want_stat,
+    }
+}
+
+fn delete(delete: &Delete) -> record::Delete {
+    record::Delete { path: delete.path.clone().into_bytes(), version: delete.version }
+}
+
+fn set_data(set: &SetData) -> record::SetData {
+    record::SetData { path: set.path.clone().into_bytes(), data: set.data.clone(), version: set.version }
+}
+
+fn set_acl(set: &SetAcl) -> record::SetAcl {
+    let acl = set.acl.iter().map(acl).collect();
+    record::SetAcl { path: set.path.clone().into_bytes(), acl, version: set.version }
+}
+
+fn check(check: &Check) -> record::Check {
+    record::Check { path: check.path.clone().into_bytes(), version: check.version }
+}
+
+fn identity(identity: &Identity) -> record::Identity {
+    record::Identity { scheme: identity.scheme.clone().into_bytes(), id: identity.id.clone().into_bytes() }
+}
+
+fn acl(acl: &Acl) -> record::Acl {
+    let record::Identity { scheme, id } = identity(&acl.identity);
+    record::Acl { permissions: acl.permissions.0.cast_unsigned(), scheme, id }
+}

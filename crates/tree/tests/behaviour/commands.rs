@@ -1,0 +1,138 @@
+//! The format of commands in the log.
+
+use bytes::{Bytes, BytesMut};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use tree::{
+    Acl, Check, Command, Create, CreateMode, DecodeError, Delete, Identity, Operation, Owner, Password,
+    Permissions, SessionId, SetAcl, SetData, SubOperation, Text,
+};
+
+fn text() -> impl Strategy<Value = Text> {
+    ".{0,20}".prop_map(Text::from)
+}
+
+fn data() -> impl Strategy<Value = Option<Bytes>> {
+    option::of(vec(any::<u8>(), 0..50).prop_map(Bytes::from))
+}
+
+fn identity() -> impl Strategy<Value = Identity> {
+    (text(), text()).prop_map(|(scheme, id)| Identity { scheme, id })
+}
+
+fn acl() -> impl Strategy<Value = Vec<Acl>> {
+    let entry = (any::<i32>(), identity()).prop_map(|(bits, identity)| Acl::new(Permissions(bits), identity));
+    vec(entry, 0..4)
+}
+
+fn create() -> impl Strategy<Value = Create> {
+    let mode = (0..4).prop_map(|flags| CreateMode::from_flags(flags).unwrap());
+    (text(), data(), acl(), mode, any::<bool>()).prop_map(|(path, data, acl, mode, want_stat)| Create {
+        path,
+        data,
+        acl,
+        mode,
+        want_stat,
+    })
+}
+
+fn delete() -> impl Strategy<Value = Delete> {
+    (text(), any::<i32>()).prop_map(|(path, version)| Delete { path, version })
+}
+
+fn set_data() -> impl Strategy<Value = SetData> {
+    (text(), data(), any::<i32>()).prop_map(|(path, data, version)| SetData { path, data, version })
+}
+
+fn sub_operation() -> impl Strategy<Value = SubOperation> {
+    prop_oneof![
+        create().prop_map(SubOperation::Create),
+        delete().prop_map(SubOperation::Delete),
+        set_data().prop_map(SubOperation::SetData),
+        (text(), any::<i32>()).prop_map(|(path, version)| SubOperation::Check(Check { path, version })),
+    ]
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let password = any::<[u8; 16]>().prop_map(Password);
+    let session = any::<i64>().prop_map(SessionId);
+    prop_oneof![
+        create().prop_map(Operation::Create),
+        delete().prop_map(Operation::Delete),
+        set_data().prop_map(Operation::SetData),
+        (text(), acl(), any::<i32>()).prop_map(|(path, acl, version)| Operation::SetAcl(SetAcl {
+            path,
+            acl,
+            version
+        })),
+        vec(sub_operation(), 0..5).prop_map(Operation::Multi),
+        (any::<u32>(), password.clone())
+            .prop_map(|(timeout_ms, password)| Operation::CreateSession { timeout_ms, password }),
+        (session.clone(), password, any::<u32>()).prop_map(|(session, password, timeout_ms)| {
+            Operation::AttachSession { session, password, timeout_ms }
+        }),
+        Just(Operation::CloseSession),
+        (session, any::<u64>())
+            .prop_map(|(session, generation)| Operation::ExpireSession { session, generation }),
+    ]
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let owner = (any::<u64>(), any::<u64>()).prop_map(|(node, connection)| Owner { node, connection });
+    (any::<i64>().prop_map(SessionId), owner, vec(identity(), 0..3), operation()).prop_map(
+        |(session, origin, identities, operation)| Command { session, origin, identities, operation },
+    )
+}
+
+fn encode(command: &Command) -> BytesMut {
+    let mut buffer = BytesMut::new();
+    command.encode(&mut buffer);
+    buffer
+}
+
+proptest! {
+    #[test]
+    fn a_command_is_decoded_as_it_was_encoded(command in command()) {
+        let decoded = Command::decode(encode(&command).freeze()).unwrap();
+        prop_assert_eq!(decoded, command);
+    }
+
+    #[test]
+    fn random_bytes_never_panic(bytes in vec(any::<u8>(), 0..200)) {
+        let _ = Command::decode(bytes.into());
+    }
+
+    #[test]
+    fn damaged_commands_never_panic(command in command(), at in any::<prop::sample::Index>(), with: u8, cut: bool) {
+        let mut bytes = encode(&command);
+        let at = at.index(bytes.len());
+        bytes[at] = with;
+        if cut {
+            bytes.truncate(at);
+        }
+        let _ = Command::decode(bytes.freeze());
+    }
+}
+
+#[test]
+fn data_and_paths_are_slices_of_the_entry() {
+    let create = crate::fixture::create("/some/path");
+    let command = Command {
+        session: SessionId(1),
+        origin: Owner::default(),
+        identities: vec![],
+        operation: Operation::Create(create),
+    };
+    let entry = encode(&command).freeze();
+    let inside = |bytes: &[u8]| entry.as_ptr_range().contains(&bytes.as_ptr());
+    let Operation::Create(decoded) = Command::decode(entry.clone()).unwrap().operation else { panic!() };
+    assert!(inside(decoded.path.as_bytes()) && inside(&decoded.data.unwrap()));
+}
+
+#[test]
+fn a_newer_format_is_refused_by_name() {
+    let newer = Bytes::from_static(&[0x08, 0x02]);
+    assert!(matches!(Command::decode(newer), Err(DecodeError::Format { found: 2, newest: 1 })));
+    assert!(matches!(Command::decode(Bytes::new()), Err(DecodeError::Format { found: 0, newest: 1 })));
+}

@@ -1,0 +1,76 @@
+//! What must be equal.
+
+use std::collections::BTreeMap;
+
+use tree::{Command, ErrorCode, Identity, Outcome, SessionId, Tree};
+
+use super::access;
+use super::naive::{Expected, Naive};
+
+pub fn assert_same_outcome(command: &Command, outcome: &Outcome, expected: &Expected) {
+    let triggers = outcome.triggers.iter();
+    let found = Expected {
+        zxid: outcome.zxid.0,
+        result: outcome.result.clone(),
+        triggers: triggers.map(|t| (t.kind, t.path.as_str().to_owned(), t.acl.entries().to_vec())).collect(),
+        ended_session: outcome.ended_session,
+    };
+    assert_eq!(&found, expected, "{command:?}");
+}
+
+pub fn assert_same_state(tree: &Tree, naive: &Naive) {
+    assert_eq!((tree.zxid().0, tree.time_ms()), (naive.zxid, naive.time_ms));
+    assert_same_counters(tree, naive);
+    assert_same_sessions(tree, naive);
+    for path in naive.nodes.keys() {
+        assert_same_node(tree, naive, path);
+    }
+}
+
+fn assert_same_counters(tree: &Tree, naive: &Naive) {
+    let counters = tree.counters();
+    let ephemerals = naive.nodes.values().filter(|node| node.stat.ephemeral_owner != 0).count();
+    let bytes =
+        naive.nodes.iter().map(|(path, node)| path.len() + node.data.as_ref().map_or(0, Vec::len)).sum();
+    let found = (counters.nodes, counters.ephemerals, counters.sessions, counters.data_bytes);
+    assert_eq!(found, (naive.nodes.len(), ephemerals, naive.sessions.len(), bytes));
+}
+
+fn assert_same_sessions(tree: &Tree, naive: &Naive) {
+    let found: BTreeMap<_, _> = tree.sessions().map(|session| (session.id.0, session)).collect();
+    assert!(found.keys().eq(naive.sessions.keys()));
+    for (id, session) in &naive.sessions {
+        let ephemerals = naive.ephemerals(*id);
+        let info = found[id];
+        assert_eq!(tree.session(SessionId(*id)), Some(info));
+        assert_eq!(
+            (info.owner, info.generation, info.timeout_ms, info.ephemerals),
+            (session.owner, session.generation, session.timeout_ms, ephemerals.len())
+        );
+        assert_eq!(tree.ephemerals(SessionId(*id), ""), ephemerals);
+    }
+}
+
+fn assert_same_node(tree: &Tree, naive: &Naive, path: &str) {
+    let node = &naive.nodes[path];
+    let stat = naive.stat(path);
+    let below = if path == "/" { path.to_owned() } else { format!("{path}/") };
+    let descendants = naive.nodes.keys().filter(|key| *key != path && key.starts_with(&below)).count();
+    for who in [vec![], vec![Identity::new("digest", "bob:hash")], vec![Identity::super_user()]] {
+        let allowed = |bits| access::permits(&node.acl, bits, &who);
+        let readable = if allowed(1) { Ok(()) } else { Err(ErrorCode::NoAuth) };
+        assert_eq!(tree.exists(path, &who), readable.map(|()| stat), "{path}");
+        let data = tree.data(path, &who).map(|found| (found.data.map(|data| data.to_vec()), found.stat));
+        assert_eq!(data, readable.map(|()| (node.data.clone(), stat)), "{path}");
+        let children =
+            tree.children(path, &who).map(|(names, stat)| (names.iter().collect::<Vec<_>>(), stat));
+        assert_eq!(children, readable.map(|()| (naive.children(path), stat)), "{path}");
+        assert_eq!(tree.descendants(path, &who), readable.map(|()| descendants), "{path}");
+        let acl = match (allowed(16), allowed(1)) {
+            (true, _) => Ok((node.acl.clone(), stat)),
+            (false, true) => Ok((access::masked(&node.acl), stat)),
+            (false, false) => Err(ErrorCode::NoAuth),
+        };
+        assert_eq!(tree.acl(path, &who), acl, "{path}");
+    }
+}

@@ -1,0 +1,303 @@
+//! Random scripts. A step says loosely what to do ("delete an existing node"); it is resolved against the model's state
+//! when its turn comes, so that scripts reach deep states and shrink well.
+
+use bytes::Bytes;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use tree::{
+    Acl, Check, Command, Create, CreateMode, Delete, Identity, Operation, Owner, Password, Permissions,
+    SessionId, SetAcl, SetData, SubOperation, Text,
+};
+
+use super::naive::Naive;
+
+#[derive(Clone, Debug)]
+pub enum Step {
+    Epoch,
+    Command { who: Who, what: What, time_ms: i64 },
+}
+
+#[derive(Clone, Debug)]
+pub struct Who {
+    session: SessionPick,
+    wrong_owner: bool,
+    identities: Vec<Identity>,
+}
+
+#[derive(Clone, Debug)]
+enum SessionPick {
+    None,
+    Unknown,
+    Live(Index),
+}
+
+#[derive(Clone, Debug)]
+pub enum What {
+    One(Write),
+    SetAcl(Path, Vec<Acl>, Version),
+    Multi(Vec<Write>),
+    CreateSession { node: u64, password: u8 },
+    Attach { connection: u64, password: u8 },
+    Close,
+    Expire { late: bool },
+}
+
+#[derive(Clone, Debug)]
+pub enum Write {
+    Create(Path, CreateMode, Option<Vec<u8>>, Vec<Acl>, bool),
+    Delete(Path, Version),
+    SetData(Path, Option<Vec<u8>>, Version),
+    Check(Path, Version),
+}
+
+#[derive(Clone, Debug)]
+pub enum Path {
+    Existing(Index),
+    Below(Index, &'static str),
+    Odd(&'static str),
+}
+
+#[derive(Clone, Debug)]
+pub enum Version {
+    Any,
+    Current,
+    Number(i32),
+}
+
+const ODD: [&str; 16] = [
+    "",
+    "/",
+    "a",
+    "a/b",
+    "/a/",
+    "//a",
+    "/a//b",
+    "/./a",
+    "/a/..",
+    "/a\0",
+    "/\u{1f600}",
+    "/missing/x",
+    "/zookeeper",
+    "/zookeeper/config",
+    "/zookeeper/quota",
+    "/zookeeper/x",
+];
+
+pub fn script() -> impl Strategy<Value = Vec<Step>> {
+    vec(step(), 0..120)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let command = (who(), what(), 0..10_000i64);
+    let command = command.prop_map(|(who, what, time_ms)| Step::Command { who, what, time_ms });
+    prop_oneof![1 => Just(Step::Epoch), 60 => command]
+}
+
+fn who() -> impl Strategy<Value = Who> {
+    let session = prop_oneof![
+        2 => Just(SessionPick::None),
+        1 => Just(SessionPick::Unknown),
+        20 => any::<Index>().prop_map(SessionPick::Live),
+    ];
+    (session, prop::bool::weighted(0.03), identities()).prop_map(|(session, wrong_owner, identities)| Who {
+        session,
+        wrong_owner,
+        identities,
+    })
+}
+
+fn identities() -> impl Strategy<Value = Vec<Identity>> {
+    let ip = |address: &'static str| Identity::new("ip", address);
+    let bob = Identity::new("digest", "bob:hash");
+    let eve = Identity::new("digest", "eve:hash");
+    prop_oneof![
+        6 => Just(vec![ip("10.1.2.3")]),
+        2 => Just(vec![ip("192.168.0.1")]),
+        3 => Just(vec![ip("10.1.2.3"), bob.clone()]),
+        1 => Just(vec![ip("10.1.2.3"), eve, bob]),
+        2 => Just(vec![Identity::super_user()]),
+        1 => Just(vec![]),
+    ]
+}
+
+fn what() -> impl Strategy<Value = What> {
+    prop_oneof![
+        40 => write().prop_map(What::One),
+        4 => (path(), acl(), version()).prop_map(|(path, acl, version)| What::SetAcl(path, acl, version)),
+        8 => vec(write(), 0..6).prop_map(What::Multi),
+        3 => (1..4u64, 0..2u8).prop_map(|(node, password)| What::CreateSession { node, password }),
+        2 => (0..3u64, 0..2u8).prop_map(|(connection, password)| What::Attach { connection, password }),
+        1 => Just(What::Close),
+        1 => any::<bool>().prop_map(|late| What::Expire { late }),
+    ]
+}
+
+fn write() -> impl Strategy<Value = Write> {
+    let data = || prop::option::weighted(0.9, vec(any::<u8>(), 0..20));
+    let mode = prop_oneof![
+        4 => Just(CreateMode::Persistent),
+        3 => Just(CreateMode::Ephemeral),
+        2 => Just(CreateMode::PersistentSequential),
+        1 => Just(CreateMode::EphemeralSequential),
+    ];
+    prop_oneof![
+        8 => (path(), mode, data(), acl(), any::<bool>())
+            .prop_map(|(path, mode, data, acl, stat)| Write::Create(path, mode, data, acl, stat)),
+        4 => (path(), version()).prop_map(|(path, version)| Write::Delete(path, version)),
+        4 => (path(), data(), version()).prop_map(|(path, data, version)| Write::SetData(path, data, version)),
+        2 => (path(), version()).prop_map(|(path, version)| Write::Check(path, version)),
+    ]
+}
+
+fn path() -> impl Strategy<Value = Path> {
+    prop_oneof![
+        6 => any::<Index>().prop_map(Path::Existing),
+        8 => (any::<Index>(), select(&["a", "b", "c", "s-", "ä", "a-name-that-is-longer-than-inline"][..]))
+            .prop_map(|(above, name)| Path::Below(above, name)),
+        1 => select(&ODD[..]).prop_map(Path::Odd),
+    ]
+}
+
+fn version() -> impl Strategy<Value = Version> {
+    prop_oneof![6 => Just(Version::Any), 3 => Just(Version::Current), 1 => (-2..3).prop_map(Version::Number)]
+}
+
+fn acl() -> impl Strategy<Value = Vec<Acl>> {
+    let entry =
+        |bits, scheme: &'static str, id: &'static str| Acl::new(Permissions(bits), Identity::new(scheme, id));
+    prop_oneof![
+        24 => Just(vec![Acl::anyone(Permissions::ALL)]),
+        2 => (0..32).prop_map(|bits| vec![Acl::anyone(Permissions(bits))]),
+        2 => (0..32).prop_map(move |bits| vec![Acl::anyone(Permissions(bits)), entry(31, "digest", "bob:hash")]),
+        1 => Just(vec![entry(31, "auth", ""), entry(1, "world", "anyone"), entry(1, "world", "anyone")]),
+        1 => (0..=32, 0..32).prop_map(move |(prefix, bits)| {
+            vec![Acl::new(Permissions(bits), Identity::new("ip", format!("10.1.2.4/{prefix}")))]
+        }),
+        1 => select(vec![
+            vec![],
+            vec![entry(31, "unknown", "x")],
+            vec![entry(31, "digest", "bad")],
+            vec![entry(31, "world", "bad")],
+            vec![entry(31, "ip", "bad")],
+        ]),
+    ]
+}
+
+impl Step {
+    /// The command that this step means now. Not for `Epoch`.
+    pub fn resolve(&self, state: &Naive) -> (Command, i64) {
+        let Self::Command { who, what, time_ms } = self else { panic!("an epoch is not a command") };
+        let session = match &who.session {
+            SessionPick::Live(index) if !state.sessions.is_empty() => {
+                let sessions: Vec<_> = state.sessions.keys().collect();
+                SessionId(*sessions[index.index(sessions.len())])
+            }
+            SessionPick::Unknown => SessionId(42),
+            _ => SessionId::NONE,
+        };
+        let known = state.sessions.get(&session.0);
+        let mut origin = known.map_or(Owner { node: 1, connection: 1 }, |known| known.owner);
+        origin.connection += if who.wrong_owner { 1_000 } else { 0 };
+        match what {
+            What::CreateSession { node, .. } => origin = Owner { node: *node, connection: 0 },
+            What::Attach { connection, .. } => {
+                origin = Owner { node: connection + 1, connection: *connection }
+            }
+            _ => {}
+        }
+        let operation = what.resolve(state, session);
+        (Command { session, origin, identities: who.identities.clone(), operation }, *time_ms)
+    }
+}
+
+impl What {
+    fn resolve(&self, state: &Naive, session: SessionId) -> Operation {
+        let password = |byte: u8| Password([byte; 16]);
+        match self {
+            Self::One(write) => match write.resolve(state) {
+                SubOperation::Create(create) => Operation::Create(create),
+                SubOperation::Delete(delete) => Operation::Delete(delete),
+                SubOperation::SetData(set) => Operation::SetData(set),
+                check @ SubOperation::Check(_) => Operation::Multi(vec![check]),
+            },
+            Self::SetAcl(path, acl, version) => {
+                let path = path.resolve(state);
+                let current = state.nodes.get(&path).map_or(0, |node| node.stat.aversion);
+                Operation::SetAcl(SetAcl {
+                    acl: acl.clone(),
+                    version: version.resolve(current),
+                    path: path.into(),
+                })
+            }
+            Self::Multi(writes) => {
+                Operation::Multi(writes.iter().map(|write| write.resolve(state)).collect())
+            }
+            Self::CreateSession { password: byte, .. } => {
+                Operation::CreateSession { timeout_ms: 4_000, password: password(*byte) }
+            }
+            Self::Attach { password: byte, .. } => {
+                Operation::AttachSession { session, password: password(*byte), timeout_ms: 5_000 }
+            }
+            Self::Close => Operation::CloseSession,
+            Self::Expire { late } => {
+                let generation = state.sessions.get(&session.0).map_or(0, |session| session.generation);
+                Operation::ExpireSession { session, generation: generation + u64::from(*late) }
+            }
+        }
+    }
+}
+
+impl Write {
+    fn resolve(&self, state: &Naive) -> SubOperation {
+        let data = |data: &Option<Vec<u8>>| data.clone().map(Bytes::from);
+        let text = |path: &Path| Text::from(path.resolve(state));
+        let number = |path: &Path, version: &Version| {
+            version.resolve(state.nodes.get(&path.resolve(state)).map_or(0, |node| node.stat.version))
+        };
+        match self {
+            Self::Create(path, mode, bytes, acl, want_stat) => SubOperation::Create(Create {
+                path: text(path),
+                data: data(bytes),
+                acl: acl.clone(),
+                mode: *mode,
+                want_stat: *want_stat,
+            }),
+            Self::Delete(path, version) => {
+                SubOperation::Delete(Delete { path: text(path), version: number(path, version) })
+            }
+            Self::SetData(path, bytes, version) => SubOperation::SetData(SetData {
+                path: text(path),
+                data: data(bytes),
+                version: number(path, version),
+            }),
+            Self::Check(path, version) => {
+                SubOperation::Check(Check { path: text(path), version: number(path, version) })
+            }
+        }
+    }
+}
+
+impl Path {
+    fn resolve(&self, state: &Naive) -> String {
+        let existing = |index: &Index| {
+            let paths: Vec<_> = state.nodes.keys().collect();
+            paths[index.index(paths.len())].clone()
+        };
+        match self {
+            Self::Existing(index) => existing(index),
+            Self::Below(index, name) => format!("{}/{name}", existing(index).trim_end_matches('/')),
+            Self::Odd(path) => (*path).to_owned(),
+        }
+    }
+}
+
+impl Version {
+    fn resolve(&self, current: i32) -> i32 {
+        match self {
+            Self::Any => -1,
+            Self::Current => current,
+            Self::Number(number) => *number,
+        }
+    }
+}
