@@ -84,7 +84,7 @@ impl SessionTracker {
     ///
     /// A session that is returned has its timeout again, in case the command that ends it is lost.
     pub fn step(&mut self, now: Instant) -> Vec<Expiry> {
-        self.clock += now.saturating_since(self.stepped);
+        self.clock += now.saturating_since(self.stepped).min(self.tick);
         self.stepped = self.stepped.max(now);
         let mut expired = Vec::new();
         while let Some(entry) = self.due.first_entry()

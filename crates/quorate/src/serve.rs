@@ -136,7 +136,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 async fn serve(config: Config, consensus: tokio::runtime::Handle) -> Result<(), Failure> {
     let runtime = Runtime {
         network: Arc::new(SystemNetwork),
-        disk: Arc::new(SystemDisk::new()),
+        disk: Arc::new(SystemDisk),
         clock: SystemClock::clock(),
         entropy: Arc::new(SystemEntropy),
         pools: Arc::new(TokioPools::new(consensus, tokio::runtime::Handle::current())),

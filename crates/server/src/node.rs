@@ -78,7 +78,8 @@ pub struct Node {
     runtime: Runtime,
     parts: Arc<Parts>,
     consensus: Consensus,
-    /// Listeners and the clients they serve.
+    zookeeper: Arc<zookeeper::Server>,
+    /// Listeners.
     serving: Vec<Task>,
     _sessions: Task,
     _data_dir: DataDir,
@@ -134,9 +135,22 @@ impl Node {
             let work = admin::run(parts.clone(), listener, runtime.clock.clone());
             serving.push(runtime.spawn(Pool::Clients, work));
         }
-        let work = serve_clients(runtime.clone(), parts.clone(), listeners.zookeeper);
+        let front = zookeeper::Server::new(
+            runtime.clone(),
+            parts.control.clone(),
+            zookeeper_config(&config, listeners.zookeeper.as_deref(), &parts.journal),
+        );
+        let work = serve_clients(parts.clone(), front.clone(), listeners.zookeeper);
         serving.push(runtime.spawn(Pool::Clients, work));
-        Ok(Self { runtime, parts, consensus, serving, _sessions: sessions, _data_dir: data_dir })
+        Ok(Self {
+            runtime,
+            parts,
+            consensus,
+            zookeeper: front,
+            serving,
+            _sessions: sessions,
+            _data_dir: data_dir,
+        })
     }
 
     /// Completes when the node can't go on, and says why. Nothing may be written any more then.
@@ -165,7 +179,8 @@ impl Node {
 
     /// Stops accepting, finishes what is in flight, hands leadership over, flushes.
     pub async fn stop(self) {
-        let Self { runtime, parts, consensus, serving, .. } = self;
+        let Self { runtime, parts, consensus, zookeeper, serving, .. } = self;
+        zookeeper.stop().await;
         if runtime.clock.timeout(STOP_PATIENCE, parts.group.drained()).await.is_err() {
             warn!("not everything in flight could be finished");
         }
@@ -211,13 +226,32 @@ async fn start_consensus(
 }
 
 /// Waits until this node has applied all that was committed before it started, then serves.
-async fn serve_clients(runtime: Runtime, parts: Arc<Parts>, zookeeper: Option<Box<dyn Listener>>) {
+async fn serve_clients(
+    parts: Arc<Parts>,
+    front: Arc<zookeeper::Server>,
+    listener: Option<Box<dyn Listener>>,
+) {
     while parts.group.barrier().await.is_err() {
         info!("waiting for a leader");
     }
     parts.caught_up.store(true, Ordering::Release);
     info!(zxid = %parts.control.zxid(), "serving");
-    if let Some(listener) = zookeeper {
-        zookeeper::serve(runtime, parts.control.clone(), listener, zookeeper::Config::default()).await;
+    if let Some(listener) = listener {
+        front.serve(listener).await;
+    }
+}
+
+fn zookeeper_config(
+    config: &Config,
+    listener: Option<&dyn Listener>,
+    journal: &Journal,
+) -> zookeeper::Config {
+    let port = listener.and_then(|listener| listener.local_addr().ok()).map_or(0, |address| address.port());
+    let journal = journal.clone();
+    zookeeper::Config {
+        client_port: port,
+        data_dir: config.data_dir.display().to_string(),
+        data_bytes: Arc::new(move || journal.stats().live_bytes),
+        ..zookeeper::Config::with_tick(ControlConfig::default().tick)
     }
 }

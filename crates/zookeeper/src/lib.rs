@@ -1,1 +1,25 @@
 //! The ZooKeeper client protocol: jute codec, connections, four-letter words.
+//!
+//! [`codec`] is the protocol's bytes, for servers and for clients. [`Server`] speaks it with clients on one side and with
+//! a [`Control`](control::Control) on the other. The protocol's words stop here: below, `control` and `tree` know
+//! sessions, znodes and watches, but no frame.
+//!
+//! # One batch of requests
+//!
+//! A client may send many requests before it reads a reply, and good ones do. What one read from the socket brings is
+//! worked off in one turn on the control plane: under one lock, what happened is told, reads are answered and writes are
+//! proposed, all into one buffer, which goes out in one write. Writes are answered when they come back from the log; reads
+//! behind them are done by the thread that applies, in their place (see the crate `control`).
+
+pub mod codec;
+mod config;
+mod errors;
+mod serve;
+mod words;
+
+pub use config::Config;
+pub use serve::Server;
+pub use words::{UnknownWord, Word};
+
+/// What this server calls itself where ZooKeeper names its version: clients parse the number in front.
+pub const VERSION: &str = concat!("3.9.5-quorate-", env!("CARGO_PKG_VERSION"));

@@ -100,8 +100,7 @@ impl StateMachineAdapter {
     }
 
     fn apply_entry(&mut self, entry: Entry) -> io::Result<u64> {
-        let new_leader =
-            self.last.is_none_or(|last| last.committed_leader_id() != entry.log_id.committed_leader_id());
+        let new_leader = term_of(Some(&entry.log_id)) != term_of(self.last.as_ref());
         let index = entry.log_id.index;
         self.last = Some(entry.log_id);
         let mut committed = CommittedEntry { index, new_leader, time_ms: 0, commands: Vec::new() };
@@ -202,6 +201,11 @@ impl openraft::storage::RaftStateMachine<Types> for StateMachineAdapter {
     async fn get_current_snapshot(&mut self) -> io::Result<Option<Snapshot>> {
         self.snapshots.current().map(snapshot_of).transpose()
     }
+}
+
+/// The founding entry, written by no leader, is of term 0, and so is what was before it.
+fn term_of(id: Option<&LogId>) -> u64 {
+    id.map_or(0, |id| log_id_to_wire(id).term)
 }
 
 fn snapshot_of(file: SnapshotFile) -> io::Result<Snapshot> {

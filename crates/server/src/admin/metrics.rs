@@ -33,6 +33,16 @@ fn group(parts: &Parts) {
     }
 }
 
+fn control(parts: &Parts) {
+    let counters = parts.control.tree_counters();
+    gauge!("quorate_tree_znodes").set(counters.nodes as f64);
+    gauge!("quorate_tree_ephemerals").set(counters.ephemerals as f64);
+    gauge!("quorate_tree_data_bytes").set(counters.data_bytes as f64);
+    gauge!("quorate_connections").set(parts.control.connection_count() as f64);
+    gauge!("quorate_watches").set(parts.control.watch_counts().watches as f64);
+    gauge!("quorate_proposals_under_way").set(parts.control.pending_count() as f64);
+}
+
 fn journal(parts: &Parts) {
     let stats = parts.journal.stats();
     counter!("quorate_journal_batches_total").absolute(stats.batches);

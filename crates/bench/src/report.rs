@@ -1,0 +1,115 @@
+//! What a run has measured, for people and for programs.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::process::Memory;
+
+/// The result of a run.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// Kind of load.
+    pub(crate) op: String,
+    /// Connections.
+    pub(crate) conns: usize,
+    /// Outstanding requests of each.
+    pub(crate) pipeline: usize,
+    /// Bytes of data in a znode.
+    pub(crate) size: usize,
+    /// Seconds measured.
+    pub(crate) secs: f64,
+    /// Answers without error in that time.
+    pub(crate) ops: u64,
+    /// Those a second.
+    pub(crate) ops_per_sec: f64,
+    /// From the request's batch being written to its answer being read.
+    pub(crate) latency_us: Latency,
+    /// Answers with an error.
+    pub(crate) errors: u64,
+    /// How many of each error code.
+    pub(crate) error_codes: BTreeMap<i32, u64>,
+    /// Connections that were lost and made anew.
+    pub(crate) connections_lost: u64,
+    /// Requests that were outstanding on them.
+    pub(crate) requests_lost: u64,
+    /// The longest time without any answer.
+    pub(crate) longest_pause_ms: f64,
+    /// The longest time that a single connection was without an answer.
+    pub(crate) longest_connection_pause_ms: f64,
+    /// Processor time of the generator per answer.
+    pub(crate) generator_cpu_us_per_op: f64,
+    /// Processor time of all server processes per million answers; absent without `--pids`.
+    pub(crate) servers_cpu_seconds_per_million: Option<f64>,
+    /// Each server process.
+    pub(crate) processes: Vec<Process>,
+    /// Seconds that making the znodes took; 0 when they were there.
+    pub(crate) prefill_secs: f64,
+}
+
+/// Percentiles, in microseconds.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Latency {
+    pub(crate) mean: f64,
+    pub(crate) p50: f64,
+    pub(crate) p90: f64,
+    pub(crate) p99: f64,
+    pub(crate) p999: f64,
+    pub(crate) max: f64,
+}
+
+/// A server process over the run.
+#[derive(Debug, Serialize)]
+pub(crate) struct Process {
+    pub(crate) pid: u32,
+    /// Processor time while measuring, in seconds.
+    pub(crate) cpu_seconds: f64,
+    /// At the end.
+    #[serde(flatten)]
+    pub(crate) memory: Memory,
+}
+
+/// Prints the report to standard output.
+pub(crate) fn print(report: &Report, json: bool) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    if json {
+        serde_json::to_writer(&mut out, report)?;
+        writeln!(out)?;
+    } else {
+        write!(out, "{}", text(report))?;
+    }
+    Ok(())
+}
+
+fn text(report: &Report) -> String {
+    let latency = &report.latency_us;
+    let mut lines = vec![
+        format!(
+            "{} of {} B at {} x {}: {:.0} /s over {:.1} s",
+            report.op, report.size, report.conns, report.pipeline, report.ops_per_sec, report.secs
+        ),
+        format!(
+            "latency us: mean {:.0}  p50 {:.0}  p90 {:.0}  p99 {:.0}  p99.9 {:.0}  max {:.0}",
+            latency.mean, latency.p50, latency.p90, latency.p99, latency.p999, latency.max
+        ),
+        format!(
+            "errors {} {:?}, connections lost {}, longest pause {:.1} ms, of one connection {:.1} ms",
+            report.errors,
+            report.error_codes,
+            report.connections_lost,
+            report.longest_pause_ms,
+            report.longest_connection_pause_ms
+        ),
+        format!("generator: {:.2} us of processor time per answer", report.generator_cpu_us_per_op),
+    ];
+    if let Some(cost) = report.servers_cpu_seconds_per_million {
+        lines.push(format!("servers: {cost:.1} s of processor time per million answers"));
+    }
+    for process in &report.processes {
+        let mib = process.memory.rss_bytes as f64 / 1_048_576.0;
+        lines.push(format!("process {}: {:.2} s, {mib:.0} MiB resident", process.pid, process.cpu_seconds));
+    }
+    lines.join("\n") + "\n"
+}

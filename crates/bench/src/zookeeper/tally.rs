@@ -1,0 +1,182 @@
+//! What the connections of one thread count together.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use zookeeper::codec::ErrorCode;
+
+use super::pipeline::Answer;
+use crate::report::Latency;
+
+/// When to measure: answers before and after count for nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window {
+    pub(crate) from: Instant,
+    pub(crate) until: Instant,
+}
+
+impl Window {
+    /// `moment`, moved to the nearest end of the window if it is outside.
+    fn clamp(&self, moment: Instant) -> Instant {
+        moment.clamp(self.from, self.until)
+    }
+}
+
+/// The longest time without an answer, within a window.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pause {
+    last: Instant,
+    longest: Duration,
+}
+
+impl Pause {
+    pub(crate) fn new(window: &Window) -> Self {
+        Self { last: window.from, longest: Duration::ZERO }
+    }
+
+    pub(crate) fn answered(&mut self, now: Instant, window: &Window) {
+        let now = window.clamp(now);
+        self.longest = self.longest.max(now - self.last);
+        self.last = now;
+    }
+}
+
+/// Counts and latencies.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    pub(crate) window: Window,
+    /// Nanoseconds from request to answer, of answers without error.
+    latencies_ns: Histogram<u64>,
+    pub(crate) ops: u64,
+    pub(crate) error_codes: BTreeMap<i32, u64>,
+    pub(crate) connections_lost: u64,
+    pub(crate) requests_lost: u64,
+    pause: Pause,
+    pub(crate) longest_connection_pause: Duration,
+}
+
+/// Longer latencies are counted as this one, ten minutes.
+const LATENCY_NS_MAX: u64 = 600_000_000_000;
+const SIGNIFICANT_DIGITS: u8 = 3;
+
+impl Tally {
+    pub(crate) fn new(window: Window) -> Self {
+        let latencies_ns = Histogram::new_with_bounds(1, LATENCY_NS_MAX, SIGNIFICANT_DIGITS)
+            .expect("the bounds are in order and the digits at most 5");
+        Self {
+            window,
+            latencies_ns,
+            ops: 0,
+            error_codes: BTreeMap::new(),
+            connections_lost: 0,
+            requests_lost: 0,
+            pause: Pause::new(&window),
+            longest_connection_pause: Duration::ZERO,
+        }
+    }
+
+    /// Counts an answer that was read at `now`.
+    pub(crate) fn answer(&mut self, answer: Answer, now: Instant) {
+        if now < self.window.from || now > self.window.until {
+            return;
+        }
+        if answer.error != ErrorCode::OK {
+            *self.error_codes.entry(answer.error.0).or_default() += 1;
+            return;
+        }
+        self.ops += 1;
+        self.latencies_ns.saturating_record((now - answer.sent).as_nanos() as u64);
+        self.pause.answered(now, &self.window);
+    }
+
+    /// Closes the count of one connection.
+    pub(crate) fn connection_ended(&mut self, mut pause: Pause) {
+        pause.answered(self.window.until, &self.window);
+        self.longest_connection_pause = self.longest_connection_pause.max(pause.longest);
+    }
+
+    /// Adds what another thread counted. The pause without any answer is then an upper bound: each thread's own.
+    pub(crate) fn add(&mut self, other: &Tally) {
+        self.latencies_ns.add(&other.latencies_ns).expect("both histograms have the same bounds");
+        self.ops += other.ops;
+        for (code, count) in &other.error_codes {
+            *self.error_codes.entry(*code).or_default() += count;
+        }
+        self.connections_lost += other.connections_lost;
+        self.requests_lost += other.requests_lost;
+        self.pause.longest = self.pause.longest.max(other.longest_pause());
+        self.longest_connection_pause = self.longest_connection_pause.max(other.longest_connection_pause);
+    }
+
+    /// The longest time without any answer in the whole window.
+    pub(crate) fn longest_pause(&self) -> Duration {
+        let mut pause = self.pause;
+        pause.answered(self.window.until, &self.window);
+        pause.longest
+    }
+
+    pub(crate) fn latency(&self) -> Latency {
+        let percentile = |percent| self.latencies_ns.value_at_quantile(percent / 100.0) as f64 / 1e3;
+        Latency {
+            mean: self.latencies_ns.mean() / 1e3,
+            p50: percentile(50.0),
+            p90: percentile(90.0),
+            p99: percentile(99.0),
+            p999: percentile(99.9),
+            max: self.latencies_ns.max() as f64 / 1e3,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window() -> Window {
+        let from = Instant::now();
+        Window { from, until: from + Duration::from_secs(10) }
+    }
+
+    fn answer(window: &Window, at_ms: u64) -> (Answer, Instant) {
+        let now = window.from + Duration::from_millis(at_ms);
+        (Answer { sent: now - Duration::from_micros(250), error: ErrorCode::OK }, now)
+    }
+
+    #[test]
+    fn only_what_is_answered_inside_the_window_counts() {
+        let window = window();
+        let mut tally = Tally::new(window);
+        for at_ms in [1_000, 9_000, 10_001] {
+            let (answer, now) = answer(&window, at_ms);
+            tally.answer(answer, now);
+        }
+        assert_eq!(tally.ops, 2);
+        assert!((tally.latency().p50 - 250.0).abs() < 1.0, "{:?}", tally.latency());
+    }
+
+    #[test]
+    fn the_longest_pause_may_be_at_either_end() {
+        for (answers, expected) in
+            [(vec![4_000, 5_000], 5_000), (vec![7_000, 8_000], 7_000), (vec![], 10_000)]
+        {
+            let window = window();
+            let mut tally = Tally::new(window);
+            for at_ms in answers {
+                let (answer, now) = answer(&window, at_ms);
+                tally.answer(answer, now);
+            }
+            assert_eq!(tally.longest_pause(), Duration::from_millis(expected));
+        }
+    }
+
+    #[test]
+    fn errors_are_counted_apart() {
+        let window = window();
+        let mut tally = Tally::new(window);
+        let (answer, now) = answer(&window, 5);
+        tally.answer(Answer { error: ErrorCode::NO_NODE, ..answer }, now);
+        assert_eq!(tally.ops, 0);
+        assert_eq!(tally.error_codes, BTreeMap::from([(-101, 1)]));
+    }
+}

@@ -1,0 +1,59 @@
+//! What a listener's owner decides.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::codec::DEFAULT_FRAME_BYTES_MAX;
+use crate::words::Word;
+
+/// The settings of the ZooKeeper front end.
+#[derive(Clone)]
+pub struct Config {
+    /// The shortest session timeout that is granted. ZooKeeper's default is two ticks.
+    pub session_timeout_min: Duration,
+    /// The longest session timeout that is granted. ZooKeeper's default is twenty ticks.
+    pub session_timeout_max: Duration,
+    /// The largest request, in bytes of payload: `jute.maxbuffer`.
+    pub frame_bytes_max: usize,
+    /// Requests of one connection that may be unanswered before the server stops reading from it. From 1 up.
+    pub outstanding_max: usize,
+    /// Connections beyond this number are closed at once. 0: no limit.
+    pub connections_max: usize,
+    /// How long a new connection may take until it has a session.
+    pub handshake_timeout: Duration,
+    /// When the server stops, how long a connection may take to finish what is under way.
+    pub drain_timeout: Duration,
+    /// Four-letter words that are answered.
+    pub words: Vec<Word>,
+    /// The port that clients use, for `conf`.
+    pub client_port: u16,
+    /// The data directory, for `conf`.
+    pub data_dir: String,
+    /// Bytes that the node's data takes on disk, for `dirs`. Asked when the word is.
+    pub data_bytes: Arc<dyn Fn() -> u64 + Send + Sync>,
+}
+
+impl Config {
+    /// The defaults for a server with this tick.
+    pub fn with_tick(tick: Duration) -> Self {
+        Self { session_timeout_min: tick * 2, session_timeout_max: tick * 20, ..Self::default() }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            session_timeout_min: Duration::from_secs(4),
+            session_timeout_max: Duration::from_secs(40),
+            frame_bytes_max: DEFAULT_FRAME_BYTES_MAX,
+            outstanding_max: 1000,
+            connections_max: 0,
+            handshake_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(2),
+            words: Word::ALL.to_vec(),
+            client_port: 2181,
+            data_dir: String::new(),
+            data_bytes: Arc::new(|| 0),
+        }
+    }
+}

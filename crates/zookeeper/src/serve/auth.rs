@@ -1,0 +1,111 @@
+//! Who a connection is.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use sha1::{Digest, Sha1};
+use tree::{Identity, SessionId};
+
+use crate::codec::Auth;
+
+/// The session that a connection speaks for, and the identities that its client has shown. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Who {
+    pub(crate) session: SessionId,
+    pub(crate) identities: Arc<[Identity]>,
+}
+
+impl Who {
+    /// A client without a session yet, known by its address only.
+    pub(crate) fn at(address: IpAddr) -> Self {
+        let ip = Identity::new("ip", address.to_canonical().to_string());
+        Self { session: SessionId::NONE, identities: Arc::new([ip]) }
+    }
+
+    /// Adds an identity. Showing one twice changes nothing.
+    pub(crate) fn add(&mut self, identity: Identity) {
+        if !self.identities.contains(&identity) {
+            self.identities = self.identities.iter().cloned().chain([identity]).collect();
+        }
+    }
+}
+
+/// The identity that a client proves, or `None` if it proves none. For `ip` that is the address, which it has already.
+pub(crate) fn authenticate(auth: &Auth<'_>, who: &Who) -> Option<Identity> {
+    match auth.scheme {
+        "digest" => Some(Identity::new("digest", digest_id(auth.auth?))),
+        "ip" => who.identities.iter().find(|identity| identity.scheme == "ip").cloned(),
+        _ => None,
+    }
+}
+
+/// `user:base64(sha1(user:password))`. Text without a colon is a user, and is hashed whole.
+fn digest_id(user_and_password: &[u8]) -> String {
+    let text = String::from_utf8_lossy(user_and_password);
+    let user = text.split(':').next().unwrap_or_default();
+    format!("{user}:{}", base64(&Sha1::digest(text.as_bytes())))
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// RFC 4648, section 4.
+fn base64(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let mut group = [0; 4];
+        group[1..=chunk.len()].copy_from_slice(chunk);
+        let bits = u32::from_be_bytes(group);
+        for position in 0..4 {
+            let sextet = (bits >> (18 - 6 * position)) & 63;
+            text.push(if position <= chunk.len() { char::from(ALPHABET[sextet as usize]) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_that_of_the_rfc() {
+        for (plain, encoded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(plain.as_bytes()), encoded);
+        }
+    }
+
+    /// The example of ZooKeeper's own documentation.
+    #[test]
+    fn digests_are_those_of_zookeeper() {
+        assert_eq!(digest_id(b"super:test"), "super:D/InIHSb7yEEbrWz8b9l71RjZJU=");
+        assert!(digest_id(b"nobody").starts_with("nobody:"));
+    }
+
+    #[test]
+    fn an_identity_is_stored_once() {
+        let mut who = Who::at("127.0.0.1".parse().unwrap());
+        let auth = Auth { kind: 0, scheme: "digest", auth: Some(b"a:b") };
+        for _ in 0..2 {
+            let identity = authenticate(&auth, &who).unwrap();
+            who.add(identity);
+        }
+        assert_eq!(who.identities.len(), 2);
+    }
+
+    #[test]
+    fn unknown_schemes_and_world_prove_nothing() {
+        let who = Who::at("::ffff:10.0.0.1".parse().unwrap());
+        assert_eq!(who.identities[0], Identity::new("ip", "10.0.0.1"));
+        for scheme in ["world", "sasl", "auth", ""] {
+            assert_eq!(authenticate(&Auth { kind: 0, scheme, auth: Some(b"anyone") }, &who), None);
+        }
+    }
+}

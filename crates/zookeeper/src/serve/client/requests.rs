@@ -1,0 +1,178 @@
+//! Takes requests from the input, in order: answers reads, proposes writes.
+
+use std::sync::atomic::Ordering;
+
+use bytes::{Buf, BytesMut};
+use control::{Turn, View};
+use tree::{Command, Operation};
+
+use super::Desk;
+use crate::codec::{
+    Auth, ErrorCode, FRAME_PREFIX_BYTES, OpCode, PathOnly, Reader, Record, ReplyHeader, RequestHeader, Xid,
+    first_frame, put_error_frame, put_frame,
+};
+use crate::errors::Ending;
+use crate::serve::auth::authenticate;
+use crate::serve::pipeline::Awaited;
+use crate::serve::request::{answer_read, is_read, operation};
+
+/// So many requests are taken in one turn; then those who apply get at the replica.
+const REQUESTS_PER_TURN: u64 = 256;
+
+impl Desk<'_> {
+    pub(super) fn take_requests(&mut self, turn: &mut Turn<'_>) -> Result<(), Ending> {
+        let mut input = std::mem::take(&mut self.wire.input);
+        let mut used = 0;
+        let result = self.take_from(&input, &mut used, turn);
+        input.advance(used);
+        self.wire.input = input;
+        self.tally.received_bytes += used as u64;
+        result
+    }
+
+    fn take_from(&mut self, input: &[u8], used: &mut usize, turn: &mut Turn<'_>) -> Result<(), Ending> {
+        let before = self.pipeline.len();
+        let result = loop {
+            let rest = &input[*used..];
+            let joins = || !self.syncs.is_empty() && self.syncs.may_join() && starts_with_sync(rest);
+            let may_take =
+                self.tally.received < REQUESTS_PER_TURN && (self.may_take() || self.may_add_sync(joins()));
+            if !may_take {
+                break Ok(());
+            }
+            let payload = match first_frame(rest, self.server.config.frame_bytes_max) {
+                Ok(Some(payload)) => payload,
+                Ok(None) => {
+                    self.input_is_ready = false;
+                    break Ok(());
+                }
+                Err(error) => break Err(error.into()),
+            };
+            *used += FRAME_PREFIX_BYTES + payload.len();
+            if let Err(ending) = self.take(payload, turn) {
+                break Err(ending);
+            }
+        };
+        let added = self.pipeline.len() - before;
+        if added > 0 {
+            self.server.control.metrics().outstanding.fetch_add(added as i64, Ordering::Relaxed);
+        }
+        result
+    }
+
+    fn may_add_sync(&self, joins: bool) -> bool {
+        joins && self.draining.is_none() && self.syncs.len() < self.server.config.outstanding_max
+    }
+
+    fn take(&mut self, payload: &[u8], turn: &mut Turn<'_>) -> Result<(), Ending> {
+        let mut body = Reader::new(payload);
+        let header: RequestHeader =
+            body.record().map_err(|error| Ending::Garbage { what: "request header", error })?;
+        self.tally.received += 1;
+        self.tally.last_op = Some(header.op);
+        self.tally.last_xid = header.xid.0;
+        match header.op {
+            op if is_read(op) => self.read(header, body, turn),
+            OpCode::Sync => self.sync(header, &mut body),
+            OpCode::Auth => self.auth(header, &mut body, turn),
+            OpCode::CloseSession => {
+                self.draining = Some(Ending::SessionClosed);
+                self.propose(header.xid, Operation::CloseSession, turn);
+            }
+            OpCode::Create
+            | OpCode::Create2
+            | OpCode::Delete
+            | OpCode::SetData
+            | OpCode::SetAcl
+            | OpCode::Multi => match operation(header.op, &mut body) {
+                Ok(operation) => self.propose(header.xid, operation, turn),
+                Err(refusal) => self.refuse(header.xid, refusal.0, turn),
+            },
+            op => {
+                self.draining = Some(Ending::UnknownOperation { op: op.into() });
+                let xid = header.xid;
+                self.in_order(turn, move |_, out| put_error_frame(xid, -1, ErrorCode::UNIMPLEMENTED, out));
+            }
+        }
+        Ok(())
+    }
+
+    fn propose(&mut self, xid: Xid, operation: Operation, turn: &mut Turn<'_>) {
+        let command = Command {
+            session: self.who.session,
+            origin: turn.owner(),
+            identities: self.who.identities.to_vec(),
+            operation,
+        };
+        let ticket = turn.propose(&command);
+        self.pipeline.push(Awaited::Command { ticket, xid, since: self.now });
+    }
+
+    /// Answers now, or, behind a command, right after it.
+    fn read(&mut self, header: RequestHeader, mut body: Reader<'_>, turn: &mut Turn<'_>) {
+        // Clients expect the reserved number back, whatever they sent.
+        let xid = if header.op == OpCode::Ping { Xid::PING } else { header.xid };
+        let header = RequestHeader { xid, op: header.op };
+        if turn.is_caught_up() {
+            answer_read(header, &mut body, &self.who, turn.view(), &mut self.wire.output);
+            self.tally.sent += 1;
+            self.tally.answered_at_once += 1;
+            return;
+        }
+        let record = body.rest().to_vec();
+        let who = self.who.clone();
+        self.in_order(turn, move |view, out| {
+            answer_read(header, &mut Reader::new(&record), &who, view, out);
+        });
+    }
+
+    /// Says something when everything before it is answered.
+    fn in_order(&mut self, turn: &mut Turn<'_>, say: impl FnOnce(&View<'_>, &mut BytesMut) + Send + 'static) {
+        if turn.is_caught_up() {
+            say(turn.view(), &mut self.wire.output);
+            self.tally.sent += 1;
+            self.tally.answered_at_once += 1;
+            return;
+        }
+        turn.defer(Box::new(move |view| {
+            let mut out = BytesMut::new();
+            say(view, &mut out);
+            out.freeze()
+        }));
+        self.pipeline.push(Awaited::Deferred { since: self.now });
+    }
+
+    fn refuse(&mut self, xid: Xid, error: ErrorCode, turn: &mut Turn<'_>) {
+        self.in_order(turn, move |view, out| put_error_frame(xid, view.zxid().0, error, out));
+    }
+
+    fn sync(&mut self, header: RequestHeader, body: &mut Reader<'_>) {
+        let at = body.record::<PathOnly<'_>>().ok();
+        self.syncs.push(header.xid, at.map(|at| at.path));
+    }
+
+    /// Takes effect at once for the requests that follow. The reply stands beside the order of transactions: zxid 0.
+    fn auth(&mut self, header: RequestHeader, body: &mut Reader<'_>, turn: &mut Turn<'_>) {
+        let Ok(auth) = body.record::<Auth<'_>>() else {
+            return self.refuse(header.xid, ErrorCode::MARSHALLING_ERROR, turn);
+        };
+        let xid = header.xid;
+        if let Some(identity) = authenticate(&auth, &self.who) {
+            self.who.add(identity);
+            turn.set_identities(self.who.identities.clone());
+            self.in_order(turn, move |_, out| {
+                put_frame(out, |out| ReplyHeader { xid, zxid: 0, error: ErrorCode::OK }.encode(out));
+            });
+        } else {
+            self.server.control.metrics().auth_failures.fetch_add(1, Ordering::Relaxed);
+            self.draining = Some(Ending::AuthRefused { scheme: auth.scheme.to_owned() });
+            self.in_order(turn, move |_, out| put_error_frame(xid, 0, ErrorCode::AUTH_FAILED, out));
+        }
+    }
+}
+
+/// Whether the next frame is a sync: the operation stands behind the length and the xid.
+fn starts_with_sync(input: &[u8]) -> bool {
+    let op = input.get(8..).and_then(<[u8]>::first_chunk);
+    op.is_some_and(|op| OpCode::from(i32::from_be_bytes(*op)) == OpCode::Sync)
+}

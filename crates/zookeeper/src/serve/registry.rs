@@ -1,0 +1,146 @@
+//! The connections that clients have, for those who ask about them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tree::SessionId;
+
+use crate::codec::OpCode;
+
+/// All connections, in the order in which they were accepted.
+#[derive(Default)]
+pub(crate) struct Registry {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    emptied: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    next: u64,
+    connections: BTreeMap<u64, Arc<ConnectionInfo>>,
+}
+
+/// A connection as others see it.
+pub(crate) struct ConnectionInfo {
+    pub(crate) peer: SocketAddr,
+    /// When it was accepted, in milliseconds since the Unix epoch.
+    pub(crate) established_ms: i64,
+    state: Mutex<ConnectionState>,
+}
+
+/// What changes while a connection lives. Brought up to date once for each batch of requests.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ConnectionState {
+    pub(crate) session: SessionId,
+    pub(crate) timeout_ms: u32,
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+    pub(crate) outstanding: usize,
+    pub(crate) last_op: Option<OpCode>,
+    pub(crate) last_xid: i32,
+    pub(crate) last_zxid: i64,
+    pub(crate) last_response_ms: i64,
+    pub(crate) latency: RequestLatency,
+}
+
+/// How long a connection's requests took.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RequestLatency {
+    pub(crate) last: Duration,
+    pub(crate) min: Duration,
+    pub(crate) max: Duration,
+    total: Duration,
+    count: u32,
+}
+
+impl RequestLatency {
+    pub(crate) fn record(&mut self, took: Duration) {
+        self.min = if self.count == 0 { took } else { self.min.min(took) };
+        self.max = self.max.max(took);
+        self.last = took;
+        self.total = self.total.saturating_add(took);
+        self.count = self.count.saturating_add(1);
+    }
+
+    pub(crate) fn mean(&self) -> Duration {
+        self.total.checked_div(self.count).unwrap_or_default()
+    }
+}
+
+impl ConnectionInfo {
+    pub(crate) fn session(&self) -> SessionId {
+        self.state.lock().session
+    }
+
+    pub(crate) fn state(&self) -> ConnectionState {
+        self.state.lock().clone()
+    }
+
+    pub(crate) fn update(&self, change: impl FnOnce(&mut ConnectionState)) {
+        change(&mut self.state.lock());
+    }
+}
+
+impl Registry {
+    pub(crate) fn register(&self, peer: SocketAddr, established_ms: i64) -> Registration {
+        let info = Arc::new(ConnectionInfo { peer, established_ms, state: Mutex::default() });
+        let mut state = self.shared.state.lock();
+        let number = state.next;
+        state.next += 1;
+        state.connections.insert(number, Arc::clone(&info));
+        Registration { shared: Arc::clone(&self.shared), number, info }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.shared.state.lock().connections.len()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<ConnectionInfo>> {
+        self.shared.state.lock().connections.values().cloned().collect()
+    }
+
+    /// Completes when there is no connection.
+    pub(crate) async fn emptied(&self) {
+        loop {
+            let emptied = self.shared.emptied.notified();
+            tokio::pin!(emptied);
+            emptied.as_mut().enable();
+            if self.len() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+}
+
+/// A connection's place in the registry, until it is dropped.
+pub(crate) struct Registration {
+    shared: Arc<Shared>,
+    number: u64,
+    info: Arc<ConnectionInfo>,
+}
+
+impl Registration {
+    pub(crate) fn info(&self) -> &Arc<ConnectionInfo> {
+        &self.info
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let mut state = self.shared.state.lock();
+        state.connections.remove(&self.number);
+        if state.connections.is_empty() {
+            self.shared.emptied.notify_waiters();
+        }
+    }
+}

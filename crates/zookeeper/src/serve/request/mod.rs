@@ -1,0 +1,11 @@
+//! From requests to the tree and back, one file for each direction.
+
+pub(crate) mod convert;
+mod outcome;
+mod read;
+mod watches;
+mod write;
+
+pub(crate) use outcome::put_outcome;
+pub(crate) use read::{answer_read, is_read};
+pub(crate) use write::operation;

@@ -1,0 +1,121 @@
+//! A client's socket and the bytes on their way through it.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use bytes::{Buf, BytesMut};
+use runtime::BoxStream;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// A read takes at least, and at most, so many bytes at once; what a client sends decides between them.
+const READ_BYTES_MIN: usize = 4 << 10;
+const READ_BYTES_MAX: usize = 64 << 10;
+/// Buffers above this size are given back as soon as they are empty.
+const KEPT_BYTES: usize = 64 << 10;
+
+/// What a wait on the socket has brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// There is more input.
+    Read,
+    /// There will be no more input.
+    Eof,
+    /// All output is with the kernel.
+    Flushed,
+}
+
+pub(crate) struct Wire {
+    stream: BoxStream,
+    /// Received and not used.
+    pub(crate) input: BytesMut,
+    /// To be sent.
+    pub(crate) output: BytesMut,
+    read_bytes: usize,
+    eof: bool,
+}
+
+impl Wire {
+    pub(crate) fn new(stream: BoxStream) -> Self {
+        Self {
+            stream,
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            read_bytes: READ_BYTES_MIN,
+            eof: false,
+        }
+    }
+
+    /// Sends what there is to send, and completes when something was read (if it `wants_input`) or, if it does not, when
+    /// all was sent. Loses nothing when it is dropped.
+    pub(crate) async fn progress(&mut self, wants_input: bool) -> io::Result<Progress> {
+        poll_fn(|context| self.poll_progress(context, wants_input)).await
+    }
+
+    fn poll_progress(&mut self, context: &mut Context<'_>, wants_input: bool) -> Poll<io::Result<Progress>> {
+        let had_output = !self.output.is_empty();
+        if let Poll::Ready(Err(error)) = self.poll_send(context) {
+            return Poll::Ready(Err(error));
+        }
+        if wants_input && !self.eof {
+            self.poll_receive(context)
+        } else if had_output && self.output.is_empty() {
+            Poll::Ready(Ok(Progress::Flushed))
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.output.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(context, &self.output) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(sent)) => self.output.advance(sent),
+                other => return other.map_ok(|_| ()),
+            }
+        }
+        release(&mut self.output);
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Progress>> {
+        if self.input.is_empty() {
+            release(&mut self.input);
+        }
+        self.input.reserve(self.read_bytes);
+        let room = self.input.capacity() - self.input.len();
+        let received = match pin!(self.stream.read_buf(&mut self.input)).poll(context) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(received) => received?,
+        };
+        if received == room {
+            self.read_bytes = (self.read_bytes * 2).min(READ_BYTES_MAX);
+        }
+        self.eof = received == 0;
+        Poll::Ready(Ok(if self.eof { Progress::Eof } else { Progress::Read }))
+    }
+
+    /// Sends what the kernel takes at once.
+    pub(crate) async fn try_send(&mut self) -> io::Result<()> {
+        poll_fn(|context| match self.poll_send(context) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(())),
+        })
+        .await
+    }
+
+    /// Sends all that is left, and says that there will be no more.
+    pub(crate) async fn finish(&mut self) -> io::Result<()> {
+        while !self.output.is_empty() {
+            self.progress(false).await?;
+        }
+        self.stream.shutdown().await
+    }
+}
+
+fn release(buffer: &mut BytesMut) {
+    if buffer.capacity() > KEPT_BYTES {
+        *buffer = BytesMut::new();
+    }
+}

@@ -1,0 +1,121 @@
+//! Four-letter words: a client sends four letters instead of a frame, and reads text until the end.
+
+mod about;
+mod connections;
+mod monitor;
+mod process;
+mod status;
+
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::serve::Server;
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// A word that this server can answer.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Word {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Word {
+            /// All of them.
+            pub const ALL: &[Word] = &[$(Word::$name,)*];
+
+            /// The four letters.
+            pub const fn text(self) -> &'static str {
+                match self {
+                    $(Word::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// Whether the process answers.
+    Ruok = "ruok",
+    /// The server in short.
+    Srvr = "srvr",
+    /// The server and its clients in short.
+    Stat = "stat",
+    /// Numbers for monitoring.
+    Mntr = "mntr",
+    /// Whether writes are served.
+    Isro = "isro",
+    /// What the server runs on.
+    Envi = "envi",
+    /// The configuration.
+    Conf = "conf",
+    /// The connections in full.
+    Cons = "cons",
+    /// How much is watched.
+    Wchs = "wchs",
+    /// Bytes on disk.
+    Dirs = "dirs",
+}
+
+/// Words of ZooKeeper that this server knows as words, but does not answer.
+const OTHERS: [&str; 10] = ["dump", "wchc", "wchp", "crst", "srst", "gtmk", "stmk", "hash", "reqs", "kill"];
+
+/// What was given is not a four-letter word that this server answers.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "{0:?} is not a four-letter word of this server; it answers ruok, srvr, stat, mntr, isro, envi, conf, cons, wchs, dirs"
+)]
+pub struct UnknownWord(pub String);
+
+impl FromStr for Word {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let word = Word::ALL.iter().find(|word| word.text() == text);
+        word.copied().ok_or_else(|| UnknownWord(text.to_owned()))
+    }
+}
+
+const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests\n";
+
+/// The answer to the first four bytes of a connection, or `None` if they are not a word but the length of a frame.
+pub(crate) fn answer(server: &Server, prefix: [u8; 4]) -> Option<String> {
+    let text = std::str::from_utf8(&prefix).ok()?;
+    match text.parse::<Word>() {
+        Ok(word) if server.config.words.contains(&word) => Some(answer_word(server, word)),
+        Err(_) if !OTHERS.contains(&text) => None,
+        _ => Some(format!("{text} is not executed because it is not in the whitelist.\n")),
+    }
+}
+
+fn answer_word(server: &Server, word: Word) -> String {
+    let status = server.control.status().filter(|status| status.role != control::Role::Looking);
+    match (word, status) {
+        (Word::Ruok, _) => "imok".to_owned(),
+        (Word::Envi, _) => about::envi(),
+        (Word::Conf, _) => about::conf(server),
+        (Word::Isro, Some(_)) => "rw".to_owned(),
+        (Word::Isro, None) => "null".to_owned(),
+        (_, None) => NOT_SERVING.to_owned(),
+        (Word::Srvr, Some(status)) => status::srvr(server, status.role),
+        (Word::Stat, Some(status)) => status::stat(server, status.role),
+        (Word::Mntr, Some(status)) => monitor::mntr(server, &status),
+        (Word::Cons, Some(_)) => connections::cons(server),
+        (Word::Wchs, Some(_)) => connections::wchs(server),
+        (Word::Dirs, Some(_)) => about::dirs(server),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_have_four_letters_and_parse() {
+        for word in Word::ALL {
+            assert_eq!(word.text().len(), 4);
+            assert_eq!(word.text().parse(), Ok(*word));
+        }
+        assert_eq!("nope".parse::<Word>(), Err(UnknownWord("nope".to_owned())));
+    }
+}
