@@ -25,6 +25,8 @@ pub(crate) struct Report {
     pub(crate) ops: u64,
     /// Those a second.
     pub(crate) ops_per_sec: f64,
+    /// What an answer weighs: shows that gets bring data.
+    pub(crate) received_bytes_per_answer: f64,
     /// From the request's batch being written to its answer being read.
     pub(crate) latency_us: Latency,
     /// Answers with an error.
@@ -87,8 +89,14 @@ fn text(report: &Report) -> String {
     let latency = &report.latency_us;
     let mut lines = vec![
         format!(
-            "{} of {} B at {} x {}: {:.0} /s over {:.1} s",
-            report.op, report.size, report.conns, report.pipeline, report.ops_per_sec, report.secs
+            "{} of {} B at {} x {}: {:.0} /s over {:.1} s, {:.0} B an answer",
+            report.op,
+            report.size,
+            report.conns,
+            report.pipeline,
+            report.ops_per_sec,
+            report.secs,
+            report.received_bytes_per_answer
         ),
         format!(
             "latency us: mean {:.0}  p50 {:.0}  p90 {:.0}  p99 {:.0}  p99.9 {:.0}  max {:.0}",

@@ -260,14 +260,12 @@ impl Group {
 
     /// Completes when the group can't go on: its storage failed, or an entry can't be applied. Says why.
     pub async fn failed(&self) -> String {
-        let mut metrics = self.inner.core.raft.metrics();
-        loop {
-            if let Err(fatal) = &metrics.borrow_watched().running_state {
-                return fatal.to_string();
-            }
-            if metrics.changed().await.is_err() {
-                return "it was stopped".into();
-            }
+        // These change rarely, and their end is the end of the group; the full metrics change with every entry.
+        let mut rare = self.inner.core.raft.server_metrics();
+        while rare.changed().await.is_ok() {}
+        match &self.inner.core.raft.metrics().borrow_watched().running_state {
+            Ok(()) => "it was stopped".into(),
+            Err(fatal) => fatal.to_string(),
         }
     }
 

@@ -29,7 +29,7 @@ mod delivery;
 mod entry;
 mod liveness;
 mod log;
-#[cfg(feature = "loopback")]
+#[cfg(any(test, feature = "loopback"))]
 pub mod loopback;
 mod metrics;
 mod outbox;
@@ -38,6 +38,9 @@ mod replica;
 mod snapshot;
 mod tracker;
 mod turn;
+
+#[cfg(test)]
+mod tests;
 
 pub use apply::ApplyError;
 pub use connection::Connection;

@@ -141,22 +141,23 @@ impl Loopback {
                 continue;
             }
             let Some((control, time_ms, commands)) = self.take(node, next, end) else { return };
+            let count = commands.len();
             let entry = AppliedEntry { time_ms, new_epoch: next == 0, commands };
             control.apply(entry).expect("what was encoded here can be decoded here");
-            next = end;
+            next += count;
             applied.send_replace(next);
         }
     }
 
+    /// The next commands that were proposed at the same time: as an entry has one time, all nodes must cut alike.
     fn take(&self, node: u64, from: usize, to: usize) -> Option<(Arc<Control>, i64, Vec<AppliedCommand>)> {
         let state = self.state.lock();
         let control = state.members.get(&node)?.control.upgrade()?;
-        let commands = &state.commands[from..to];
-        let time_ms = commands.last().map_or(0, |proposed| proposed.time_ms);
+        let time_ms = state.commands.get(from)?.time_ms;
+        let commands = state.commands[from..to].iter().take_while(|proposed| proposed.time_ms == time_ms);
         let own = |proposed: &Proposed| (proposed.node == node).then_some(proposed.sequence);
-        let commands = commands
-            .iter()
-            .map(|proposed| AppliedCommand { own: own(proposed), bytes: proposed.bytes.clone() });
+        let commands =
+            commands.map(|proposed| AppliedCommand { own: own(proposed), bytes: proposed.bytes.clone() });
         Some((control, time_ms, commands.collect()))
     }
 }

@@ -1,7 +1,8 @@
 //! How many appends of 4 KiB a second the journal makes durable, with 1 and with 64 callers that wait, next to what the
-//! disk can do: `fdatasync` of blocks written over and over in a file of zeros.
+//! disk can do: a write and an `fdatasync` at a time, into a file that grows, one that was allocated, and one that was
+//! filled with zeros. Then how long opening a journal of a million entries takes.
 //!
-//! `cargo bench -p quorate-journal [-- SECONDS [FOLDER]]`; the folder decides which disk is measured.
+//! `cargo bench -p quorate-journal --bench append [-- SECONDS [FOLDER]]`; the folder decides which disk is measured.
 #![expect(clippy::print_stdout, reason = "a benchmark reports")]
 
 use std::error::Error;
@@ -37,14 +38,26 @@ async fn measure(time: Duration, folder: &Path) -> Outcome<()> {
     println!("{:<44} {:>9} {:>8} {:>8} {:>9}", "4 KiB", "ops/s", "p50 us", "p99 us", "fsyncs/s");
     for _ in 0..ROUNDS {
         let dir = tempfile::tempdir_in(folder)?;
-        report("write + fdatasync, zeroed file, same thread", raw_same_thread(&clock, time, dir.path())?);
-        report("write + fdatasync, zeroed file, Disk", raw_disk(&clock, time, dir.path()).await?);
+        report("write + fdatasync, file of zeros, this thread", raw_same_thread(&clock, time, dir.path())?);
+        for fill in [Fill::Zeros, Fill::Allocated, Fill::Grows] {
+            let name = format!("write + fdatasync, {fill:?}, Disk");
+            report(&name, raw_disk(&clock, time, dir.path(), fill).await?);
+        }
         for waiters in [1, 64] {
             let name = format!("journal, {waiters} waiting");
             report(&name, appends(&clock, time, &dir.path().join(&name), waiters).await?);
         }
     }
-    Ok(())
+    let dir = tempfile::tempdir_in(folder)?;
+    recovery(&clock, dir.path()).await
+}
+
+/// What a file holds before it is written.
+#[derive(Clone, Copy, Debug)]
+enum Fill {
+    Zeros,
+    Allocated,
+    Grows,
 }
 
 #[derive(Default)]
@@ -87,9 +100,16 @@ fn raw_same_thread(clock: &Clock, time: Duration, dir: &Path) -> Outcome<Measure
     Ok(measured)
 }
 
-async fn raw_disk(clock: &Clock, time: Duration, dir: &Path) -> Outcome<Measured> {
-    let file = SystemDisk.open(&dir.join("disk"), OpenMode::CreateNew).await?;
-    file.write_and_sync(0, vec![vec![0; FILE_BYTES as usize].into()]).await?;
+async fn raw_disk(clock: &Clock, time: Duration, dir: &Path, fill: Fill) -> Outcome<Measured> {
+    let file = SystemDisk.open(&dir.join(format!("{fill:?}")), OpenMode::CreateNew).await?;
+    match fill {
+        Fill::Zeros => file.write_and_sync(0, vec![vec![0; FILE_BYTES as usize].into()]).await?,
+        Fill::Allocated => {
+            file.allocate(FILE_BYTES).await?;
+            file.sync_data().await?;
+        }
+        Fill::Grows => {}
+    }
     let block = Bytes::from(vec![7; 2 * ENTRY_BYTES]);
     let (start, mut measured) = (clock.now(), Measured::default());
     while measured.elapsed < time {
@@ -104,15 +124,7 @@ async fn raw_disk(clock: &Clock, time: Duration, dir: &Path) -> Outcome<Measured
 
 /// Each of `waiters` callers appends to a group of its own, waits, and appends again.
 async fn appends(clock: &Clock, time: Duration, dir: &Path, waiters: u32) -> Outcome<Measured> {
-    let handle = tokio::runtime::Handle::current();
-    let world = Runtime {
-        network: Arc::new(SystemNetwork),
-        disk: Arc::new(SystemDisk),
-        clock: clock.clone(),
-        entropy: Arc::new(SystemEntropy),
-        pools: Arc::new(TokioPools::new(handle.clone(), handle)),
-    };
-    let journal = Journal::open(&world, dir, Config::default()).await?;
+    let journal = Journal::open(&world(clock), dir, Config::default()).await?;
     // Grow to full segments first, so that the steady state is measured.
     run(clock, Duration::MAX, 20_000 / waiters as usize, &journal, waiters).await?;
     let before = journal.stats();
@@ -120,6 +132,17 @@ async fn appends(clock: &Clock, time: Duration, dir: &Path, waiters: u32) -> Out
     measured.fsyncs = journal.stats().fsyncs - before.fsyncs;
     journal.close().await?;
     Ok(measured)
+}
+
+fn world(clock: &Clock) -> Runtime {
+    let handle = tokio::runtime::Handle::current();
+    Runtime {
+        network: Arc::new(SystemNetwork),
+        disk: Arc::new(SystemDisk),
+        clock: clock.clone(),
+        entropy: Arc::new(SystemEntropy),
+        pools: Arc::new(TokioPools::new(handle.clone(), handle)),
+    }
 }
 
 async fn run(
@@ -162,4 +185,23 @@ async fn append_until(
         latencies.push(clock.now().saturating_since(before));
     }
     Ok(latencies)
+}
+
+/// Opens a journal of a million entries of 200 bytes, in the page cache.
+async fn recovery(clock: &Clock, dir: &Path) -> Outcome<()> {
+    const ENTRIES: u64 = 1_000_000;
+    let journal = Journal::open(&world(clock), dir, Config::default()).await?;
+    let log = journal.group(GroupId(0));
+    let entry = Bytes::from(vec![7; 200]);
+    for _ in 0..ENTRIES / 1000 {
+        log.room().await;
+        log.append(log.bounds().next, vec![entry.clone(); 1000], |_| {})?;
+    }
+    journal.close().await?;
+    let start = clock.now();
+    let journal = Journal::open(&world(clock), dir, Config::default()).await?;
+    let opened = clock.now().saturating_since(start);
+    let next = journal.group(GroupId(0)).bounds().next;
+    println!("opened a journal of {next} entries, {} segments in {opened:?}", journal.stats().segments);
+    Ok(journal.close().await?)
 }

@@ -100,7 +100,7 @@ impl Journal {
     }
 
     /// Writes everything that waits, lazy values too, then stops the writer. Later changes get
-    /// [`JournalError::Closed`]; reads go on.
+    /// [`JournalError::Closed`]; reads go on. Afterwards the folder may be opened again.
     ///
     /// # Errors
     /// The error that poisoned the journal, if it is poisoned.
@@ -111,9 +111,15 @@ impl Journal {
             let _ = sender.send(result);
         });
         self.handle.shared.change(|state| state.close(done));
-        match receiver.await {
-            Ok(Err(JournalError::Closed)) | Err(_) => Ok(()),
-            Ok(result) => result,
+        // The task is gone only when its runtime is.
+        let closed = receiver.await.map_err(|_| JournalError::Closed)?;
+        // Whoever opens the folder next must find it at rest.
+        let ended = self.handle.shared.preparer_ended.subscribe().wait_for(|ended| *ended).await.is_ok();
+        debug_assert!(ended, "the sender is held by the handle");
+        match closed {
+            // It was closed before.
+            Err(JournalError::Closed) => Ok(()),
+            result => result,
         }
     }
 

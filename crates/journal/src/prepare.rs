@@ -77,9 +77,10 @@ impl Preparer {
         self.wake.notify_one();
     }
 
-    /// The task: prepares what is asked for, removes files of which there are too many.
+    /// The task: prepares what is asked for, removes files of which there are too many. Ends when the journal is
+    /// stopped, and then has touched a file for the last time.
     pub(crate) async fn run(self, shared: Arc<Shared>) {
-        loop {
+        while shared.stopped().is_none() {
             let request = self.asked.lock().request.take();
             let worked = match request {
                 Some(request) => self.serve(&shared, request).await,
@@ -88,20 +89,24 @@ impl Preparer {
             match worked {
                 Ok(true) => {}
                 Ok(false) => self.wake.notified().await,
-                Err(error) => {
-                    // Nobody gets an answer any more: dropping the requests tells them.
-                    shared.stop(error);
-                    self.asked.lock().request = None;
-                    return;
-                }
+                Err(error) => shared.stop(error),
             }
         }
+        // Nobody gets an answer any more: dropping the request tells the writer.
+        self.asked.lock().request = None;
+        shared.preparer_ended.send_replace(true);
+    }
+
+    /// Makes the task look whether the journal is stopped.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
     }
 
     async fn serve(&self, shared: &Shared, request: Request) -> Result<bool, JournalError> {
         let spare = self.take_spare(request.length);
         let recycled = spare.is_some();
-        let made = make(shared.maker(), request.sequence, request.length, spare).await;
+        let cancelled = || shared.stopped().is_some();
+        let made = make(shared.maker(&cancelled), request.sequence, request.length, spare).await;
         // Before the request is dropped: the writer then asks for the cause.
         let Made { prepared, fsyncs } = made.inspect_err(|error| shared.stop(error.clone()))?;
         let mut counters = shared.counters.lock();
@@ -144,12 +149,13 @@ impl Preparer {
 }
 
 /// What making a segment needs.
-#[derive(Clone, Copy)]
 pub(crate) struct Maker<'a> {
     pub(crate) disk: &'a dyn Disk,
     pub(crate) dir: &'a Path,
     pub(crate) salt: u64,
     pub(crate) block_bytes: u32,
+    /// Asked from time to time whether to give up.
+    pub(crate) cancelled: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// A new segment and what it cost.
@@ -165,12 +171,12 @@ pub(crate) async fn make(
     length: u64,
     spare: Option<Spare>,
 ) -> Result<Made, JournalError> {
-    let Maker { disk, dir, salt, block_bytes } = maker;
+    let Maker { disk, dir, salt, block_bytes, cancelled } = maker;
     let mut fsyncs = 2;
     let Spare { path, file, length } = match spare {
         Some(spare) => spare,
         None => {
-            let spare = create(disk, segment::path_of_new(dir, sequence), length).await?;
+            let spare = create(disk, segment::path_of_new(dir, sequence), length, cancelled).await?;
             fsyncs += length.div_ceil(SYNC_BYTES);
             spare
         }
@@ -186,7 +192,12 @@ pub(crate) async fn make(
     Ok(Made { prepared: Prepared { header, path: name, file }, fsyncs })
 }
 
-async fn create(disk: &dyn Disk, path: PathBuf, length: u64) -> Result<Spare, JournalError> {
+async fn create(
+    disk: &dyn Disk,
+    path: PathBuf,
+    length: u64,
+    cancelled: &(dyn Fn() -> bool + Sync),
+) -> Result<Spare, JournalError> {
     let failed = |operation| {
         let path = &path;
         move |error| JournalError::failed(operation, path, error)
@@ -196,6 +207,9 @@ async fn create(disk: &dyn Disk, path: PathBuf, length: u64) -> Result<Spare, Jo
     let zeros = Bytes::from(vec![0; CHUNK_BYTES.min(length) as usize]);
     let mut offset = 0;
     while offset < length {
+        if cancelled() {
+            return Err(JournalError::Closed);
+        }
         let until = length.min(offset + SYNC_BYTES);
         let mut parts = Vec::new();
         let mut missing = (until - offset) as usize;

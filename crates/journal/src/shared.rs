@@ -25,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) room: Notify,
     /// A segment may have to be emptied.
     pub(crate) reclaim: Notify,
+    /// The preparer has touched a file for the last time.
+    pub(crate) preparer_ended: watch::Sender<bool>,
     /// Why nothing is written any more.
     stopped: watch::Sender<Option<JournalError>>,
 }
@@ -47,6 +49,7 @@ impl Shared {
             work: Notify::new(),
             room: Notify::new(),
             reclaim: Notify::new(),
+            preparer_ended: watch::Sender::new(false),
             stopped: watch::Sender::new(None),
         }
     }
@@ -88,9 +91,9 @@ impl Shared {
     }
 
     /// What making one more segment needs.
-    pub(crate) fn maker(&self) -> Maker<'_> {
+    pub(crate) fn maker<'a>(&'a self, cancelled: &'a (dyn Fn() -> bool + Sync)) -> Maker<'a> {
         let block_bytes = self.config.block_bytes;
-        Maker { disk: &*self.disk, dir: &self.dir, salt: self.entropy.next_u64(), block_bytes }
+        Maker { disk: &*self.disk, dir: &self.dir, salt: self.entropy.next_u64(), block_bytes, cancelled }
     }
 
     /// Reports to everybody who waits that nothing will be written.

@@ -32,10 +32,10 @@ impl Active {
         Self { place, path, file, length: header.length, data_start, block_bytes: header.block_bytes }
     }
 
-    /// Bytes of frames that fit.
-    fn room(&self) -> usize {
-        let room = self.length.saturating_sub(self.place.offset + batch::HEADER_BYTES as u64);
-        usize::try_from(room).unwrap_or(usize::MAX)
+    /// Bytes of frames that fit; `None` if not even an empty batch does.
+    fn room(&self) -> Option<usize> {
+        let room = self.length.checked_sub(self.place.offset + batch::HEADER_BYTES as u64)?;
+        Some(usize::try_from(room).unwrap_or(usize::MAX))
     }
 
     fn is_empty(&self) -> bool {
@@ -77,6 +77,7 @@ impl Writer {
     pub(crate) async fn run(mut self) {
         let error = self.write_until_stopped().await;
         self.shared.stop(error.clone());
+        self.preparer.wake();
         // Nothing is kept of files and tasks that nobody uses any more.
         let shared = Arc::clone(&self.shared);
         drop(self);
@@ -111,9 +112,14 @@ impl Writer {
     /// Takes a batch that fits into the active segment, which may become the next one for it.
     async fn next_batch(&mut self) -> Result<Option<Batch>, JournalError> {
         loop {
-            let room = self.active.room();
-            let limit = room.min(self.shared.config.batch_bytes_max);
-            match self.take(limit) {
+            let Some(room) = self.active.room() else {
+                if self.shared.state().is_idle() {
+                    return Ok(None);
+                }
+                self.roll().await?;
+                continue;
+            };
+            match self.take(room.min(self.shared.config.batch_bytes_max)) {
                 Taken::Nothing => return Ok(None),
                 Taken::Changes(changes) => return Ok(Some(self.batch(changes))),
                 Taken::TooLong(bytes) if bytes <= room || self.active.is_empty() => {

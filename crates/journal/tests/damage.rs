@@ -1,4 +1,5 @@
 //! Damage is told from a torn tail: the one is refused, the other is cut.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use common::{append, done, entry, purge, read_all, run, settle, tiny};
-use journal::{GroupId, Journal, OpenError, ReadError};
+use journal::{Config, GroupId, Journal, OpenError, ReadError};
 use runtime::disk::sim::Crash;
 use runtime::{Disk, OpenMode, SimDisk};
 
@@ -184,6 +185,42 @@ fn a_torn_tail_is_cut_and_overwritten() {
             assert_eq!(read_all(&journal.group(G)).await, [survived, vec![entry(9, 300)]].concat());
         }
         assert!(cut > 5, "{cut} torn tails");
+    });
+}
+
+/// Frames of a torn batch lie where those of the next attempt go. If that is torn too, old and new frames must not
+/// together pass for a batch.
+#[test]
+fn two_torn_batches_never_make_a_whole_one() {
+    run(async {
+        let config = Config { batch_bytes_max: 10_000, ..tiny() };
+        let mut torn = 0;
+        for seed in 0..400 {
+            let mut disk = SimDisk::new(seed);
+            for attempt in 1..6 {
+                let journal = common::open(disk.clone(), config.clone()).await.unwrap();
+                settle().await;
+                torn += u64::from(journal.stats().torn_bytes_cut > 0);
+                let log = journal.group(G);
+                // So long that each frame ends with a sector; index and length are those of the attempt before.
+                let lens = [512 - 48 - 24, 512 - 24, 512 - 24];
+                let entries: Vec<Bytes> =
+                    (0..).zip(lens).map(|(i, len)| entry(attempt * 10 + i, len)).collect();
+                disk.stop_after(1);
+                let (done, durable) = done();
+                log.append(0, entries.clone(), done).unwrap();
+                durable.wait().await.unwrap_err();
+                drop(journal);
+                disk = disk.crash(Crash::Random);
+                let journal = common::open(disk.clone(), config.clone()).await.unwrap();
+                let left = read_all(&journal.group(G)).await;
+                assert!(left.is_empty() || left == entries, "seed {seed}, attempt {attempt}");
+                if !left.is_empty() {
+                    break;
+                }
+            }
+        }
+        assert!(torn > 100, "{torn} torn batches");
     });
 }
 

@@ -1,7 +1,10 @@
 //! Bytes that are not the protocol: they cost their own connection at most, and one log line.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -125,7 +128,7 @@ fn a_multi_that_mixes_reads_and_writes_does_not_parse() {
         let cluster = Cluster::start(1);
         let mut client = cluster.client(1).await;
         let reads = MultiRead { parts: vec![ReadPart::GetData(PathWatch { path: "/", watch: false })] };
-        let bad_flags = Create { path: "/a", data: None, acl: support::accept_open(), flags: 9 };
+        let bad_flags = Create { path: "/a", data: None, acl: support::open_acl(), flags: 9 };
         let writes = Multi { parts: vec![WritePart::Create(bad_flags)] };
         let reply = send_raw(&mut client, 14, |out| reads.encode(out)).await.unwrap();
         assert_eq!(reply.error, ErrorCode::MARSHALLING_ERROR);
@@ -143,6 +146,48 @@ fn a_frame_too_short_for_a_header_closes_the_connection() {
         let mut client = cluster.client(1).await;
         client.send_bytes(&[0, 0, 0, 3, 1, 2, 3]).await;
         assert!(client.is_closed().await);
+    });
+}
+
+/// Counts log lines from `warn` up, of the thread that it is set for.
+#[derive(Clone, Default)]
+struct Lines(Arc<AtomicUsize>);
+
+impl tracing::Subscriber for Lines {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::WARN
+    }
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn a_bad_frame_costs_one_log_line() {
+    let lines = Lines::default();
+    tracing::subscriber::with_default(lines.clone(), || {
+        run(async {
+            let cluster = Cluster::start(1);
+            let garbage: [&[u8]; 4] = [&[0xff; 64], &[0x7f; 4], &[0, 0, 0, 3, 1, 2, 3], &[0, 0, 0, 200, 1]];
+            for (number, bytes) in garbage.into_iter().enumerate() {
+                let mut client = cluster.client(1).await;
+                client.create("/a", b"").await;
+                client.send_bytes(bytes).await;
+                drop(client);
+                cluster.settle().await;
+                assert_eq!(lines.0.load(Ordering::Relaxed), number + 1);
+            }
+        });
     });
 }
 

@@ -1,12 +1,13 @@
 //! The order of what a connection sees: answers in the order of requests, reads between the right writes, events before
 //! the states they announce.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod support;
 
 use std::time::Duration;
 
 use proptest::prelude::*;
-use support::{Client, Cluster, Frame, TICK, create, exists, get, run, set, sync};
+use support::{Client, Cluster, Frame, TICK, create, exists, get, run, run_on_threads, set, sync};
 use zookeeper::Config;
 use zookeeper::codec::{ErrorCode, EventType, OpCode, Request, Xid};
 
@@ -299,4 +300,49 @@ proptest! {
             b.hear_all().await;
         });
     }
+}
+
+/// The same, on several threads at once and without anybody who holds the nodes back.
+#[test]
+fn orders_hold_on_several_threads() {
+    const ROUNDS: u32 = 200;
+    run_on_threads(async {
+        let cluster = Cluster::start(2);
+        let mut a = actor(&cluster, 1, "/a", "/b").await;
+        let b = actor(&cluster, 2, "/b", "/a").await;
+        let c = actor(&cluster, 1, "/c", "/a").await;
+        for path in ["/a", "/b", "/c"] {
+            a.client.create(path, b"0").await;
+        }
+        let mut tasks = Vec::new();
+        for (number, mut actor) in [a, b, c].into_iter().enumerate() {
+            let work = async move {
+                actor.client.call(&sync("/")).await;
+                for round in 0..ROUNDS {
+                    for request in 0..16 {
+                        let step = match (round * 16 + request) * 7919 / (number as u32 + 3) % 8 {
+                            0..3 => Step::Write,
+                            3 | 4 => Step::ReadOwn,
+                            5 => Step::ReadOther(true),
+                            _ => Step::ReadOther(false),
+                        };
+                        let mut scratch = String::new();
+                        let request = actor.request(step, &mut scratch);
+                        actor.client.send(&request).await;
+                    }
+                    actor.hear_all().await;
+                }
+                assert!(actor.other_seen > 0, "the others were seen to write");
+            };
+            tasks.push(cluster.runtime.spawn(runtime::Pool::Clients, work));
+        }
+        for task in tasks {
+            task.join().await;
+        }
+        for node in &cluster.nodes {
+            node.control.barrier().await.unwrap();
+        }
+        let digests: Vec<_> = cluster.nodes.iter().map(|node| node.control.digest()).collect();
+        assert_eq!(digests[0], digests[1], "nodes that have applied the same are equal");
+    });
 }

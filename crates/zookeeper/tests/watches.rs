@@ -1,4 +1,5 @@
 //! Watches: what fires them, in which order their events come, and what they may tell.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Four-letter words, as people and monitoring ask them.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod support;
 

@@ -5,8 +5,8 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use tokio::time::{sleep, timeout_at};
+use anyhow::{Context, Result};
+use tokio::time::{sleep, timeout, timeout_at};
 
 use super::link::{Identity, Link};
 use super::pipeline::Pipeline;
@@ -14,6 +14,8 @@ use super::tally::{Pause, Tally, Window};
 use super::workload::Workload;
 
 const RECONNECT_PAUSE: Duration = Duration::from_millis(5);
+/// How long one server may take before the next is tried.
+const ATTEMPT_LIMIT: Duration = Duration::from_secs(1);
 /// How long after the end of the window outstanding requests may still be answered.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
@@ -34,20 +36,22 @@ impl Driver {
     pub(crate) async fn run(mut self) -> Result<()> {
         let window = self.tally.borrow().window;
         let mut pause = Pause::new(&window);
-        let mut pipeline = Pipeline::default();
-        loop {
+        let mut connected = true;
+        while connected {
+            let mut pipeline = Pipeline::default();
             let busy = self.keep_busy(&mut pipeline, &mut pause, &window);
-            match timeout_at((window.until + DRAIN_LIMIT).into(), busy).await {
-                Ok(Ok(())) => break,
-                Ok(Err(error)) if self.reconnect && Instant::now() < window.until && is_lost(&error) => {
+            let ended = match timeout_at((window.until + DRAIN_LIMIT).into(), busy).await {
+                Ok(ended) => ended,
+                Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut))
+                    .with_context(|| format!("wait for the last {} answers", pipeline.len())),
+            };
+            match ended {
+                Ok(()) => break,
+                Err(error) if self.reconnect && is_lost(&error) => {
                     self.count_loss(&pipeline);
-                    pipeline = Pipeline::default();
-                    self.connect_again(&window).await?;
+                    connected = self.connect_again(&window).await;
                 }
-                Ok(Err(error)) => return Err(error),
-                Err(_) => {
-                    bail!("{} requests were not answered within {DRAIN_LIMIT:?} of the end", pipeline.len())
-                }
+                Err(error) => return Err(error),
             }
         }
         self.tally.borrow_mut().connection_ended(pause);
@@ -85,17 +89,25 @@ impl Driver {
         tally.requests_lost += pipeline.len() as u64;
     }
 
-    /// Tries the servers in turn until one answers.
-    async fn connect_again(&mut self, window: &Window) -> Result<()> {
-        while Instant::now() < window.until {
-            self.servers.rotate_left(1);
-            if let Ok(link) = Link::open(&self.servers[0], &mut self.identity).await {
-                self.link = link;
-                return Ok(());
+    /// Tries the servers in turn until one answers; false when the window ended before one did.
+    async fn connect_again(&mut self, window: &Window) -> bool {
+        let search = async {
+            loop {
+                self.servers.rotate_left(1);
+                let attempt = Link::open(&self.servers[0], &mut self.identity);
+                if let Ok(Ok(link)) = timeout(ATTEMPT_LIMIT, attempt).await {
+                    break link;
+                }
+                sleep(RECONNECT_PAUSE).await;
             }
-            sleep(RECONNECT_PAUSE).await;
+        };
+        match timeout_at(window.until.into(), search).await {
+            Ok(link) => {
+                self.link = link;
+                true
+            }
+            Err(_) => false,
         }
-        bail!("no server could be reached any more: {}", self.servers.join(", "))
     }
 }
 

@@ -169,6 +169,7 @@ fn report(args: &Args, tally: &Tally, before: &[Usage], after: &[Usage]) -> Resu
         secs: args.secs,
         ops: tally.ops,
         ops_per_sec: per(ops, args.secs),
+        received_bytes_per_answer: per(tally.received_bytes as f64, ops),
         latency_us: tally.latency(),
         errors: tally.error_codes.values().sum(),
         error_codes: tally.error_codes.clone(),

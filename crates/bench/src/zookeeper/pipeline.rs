@@ -23,6 +23,8 @@ pub(crate) struct Answer {
     pub(crate) sent: Instant,
     /// OK, or why not.
     pub(crate) error: ErrorCode,
+    /// Bytes of the answer's frame.
+    pub(crate) bytes: usize,
 }
 
 impl Pipeline {
@@ -46,17 +48,18 @@ impl Pipeline {
     pub(crate) fn receive(&mut self, input: &mut BytesMut, mut each: impl FnMut(Answer)) -> Result<()> {
         let mut read = 0;
         while let Some(payload) = first_frame(&input[read..], usize::MAX)? {
-            read += FRAME_PREFIX_BYTES + payload.len();
+            let bytes = FRAME_PREFIX_BYTES + payload.len();
+            read += bytes;
             let header: ReplyHeader = Reader::new(payload).record()?;
             if header.xid != Xid::EVENT {
-                each(self.answer(header)?);
+                each(self.answer(header, bytes)?);
             }
         }
         bytes::Buf::advance(input, read);
         Ok(())
     }
 
-    fn answer(&mut self, header: ReplyHeader) -> Result<Answer> {
+    fn answer(&mut self, header: ReplyHeader, bytes: usize) -> Result<Answer> {
         let expected = self.oldest;
         let sent = self.sent.pop_front();
         ensure!(
@@ -66,7 +69,7 @@ impl Pipeline {
             self.sent.len() + usize::from(sent.is_some()),
         );
         self.oldest = expected.wrapping_add(1) & i32::MAX;
-        Ok(Answer { sent: sent.expect("checked above"), error: header.error })
+        Ok(Answer { sent: sent.expect("checked above"), error: header.error, bytes })
     }
 }
 

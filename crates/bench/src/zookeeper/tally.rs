@@ -49,6 +49,8 @@ pub(crate) struct Tally {
     /// Nanoseconds from request to answer, of answers without error.
     latencies_ns: Histogram<u64>,
     pub(crate) ops: u64,
+    /// Of the answers without error.
+    pub(crate) received_bytes: u64,
     pub(crate) error_codes: BTreeMap<i32, u64>,
     pub(crate) connections_lost: u64,
     pub(crate) requests_lost: u64,
@@ -68,6 +70,7 @@ impl Tally {
             window,
             latencies_ns,
             ops: 0,
+            received_bytes: 0,
             error_codes: BTreeMap::new(),
             connections_lost: 0,
             requests_lost: 0,
@@ -86,6 +89,7 @@ impl Tally {
             return;
         }
         self.ops += 1;
+        self.received_bytes += answer.bytes as u64;
         self.latencies_ns.saturating_record((now - answer.sent).as_nanos() as u64);
         self.pause.answered(now, &self.window);
     }
@@ -100,6 +104,7 @@ impl Tally {
     pub(crate) fn add(&mut self, other: &Tally) {
         self.latencies_ns.add(&other.latencies_ns).expect("both histograms have the same bounds");
         self.ops += other.ops;
+        self.received_bytes += other.received_bytes;
         for (code, count) in &other.error_codes {
             *self.error_codes.entry(*code).or_default() += count;
         }
@@ -140,7 +145,7 @@ mod tests {
 
     fn answer(window: &Window, at_ms: u64) -> (Answer, Instant) {
         let now = window.from + Duration::from_millis(at_ms);
-        (Answer { sent: now - Duration::from_micros(250), error: ErrorCode::OK }, now)
+        (Answer { sent: now - Duration::from_micros(250), error: ErrorCode::OK, bytes: 20 }, now)
     }
 
     #[test]

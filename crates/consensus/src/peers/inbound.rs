@@ -25,6 +25,8 @@ use crate::raft::{
 use crate::wire::{self, frame::Body};
 
 const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
+/// A peer asks twice a second whether this node is there; one that was silent for so long is gone.
+const SILENCE_MAX: Duration = Duration::from_secs(20);
 /// Answers waiting for the connection's writer.
 const ANSWERS_MAX: usize = 1024;
 /// Appends of one stream waiting for openraft; beyond that the connection is not read.
@@ -115,9 +117,13 @@ struct AppendStream {
 
 impl Connection {
     async fn read(mut self, reader: &mut FrameReader<ReadHalf<BoxStream>>) -> Result<(), AnyError> {
-        while let Some(frame) = reader.next::<wire::Frame>().await? {
-            let Some(body) = frame.body else { continue };
-            self.handle(frame.group, frame.call, body).await?;
+        let clock = self.runtime.clock.clone();
+        while let Some(frame) = clock.timeout(SILENCE_MAX, reader.next::<wire::Frame>()).await?? {
+            match frame.body {
+                Some(body) => self.handle(frame.group, frame.call, body).await?,
+                // A probe. With a full queue there is enough on its way that shows that this node is there.
+                None => drop(self.answers.try_send(frame)),
+            }
         }
         debug!(peer = %self.peer, lane = ?self.lane, "peer closed its connection");
         Ok(())

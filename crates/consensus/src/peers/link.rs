@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use parking_lot::Mutex;
-use runtime::{BoxStream, Pool, Runtime, Task};
+use runtime::{BoxStream, Clock, Pool, Runtime, Task};
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info, warn};
@@ -26,6 +26,17 @@ const WRITE_BYTES_MAX: usize = 1 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const RETRY_MIN: Duration = Duration::from_millis(20);
 const RETRY_MAX: Duration = Duration::from_millis(500);
+/// How often the other side is asked whether it is still there.
+const PROBE_EVERY: Duration = Duration::from_millis(500);
+
+/// Whatever is sent, the other side answers something within this time, or the connection is begun anew: what was under
+/// way may be lost without either side being told. A peer that installs a snapshot does nothing else on that lane.
+fn silent_probes_max(lane: Lane) -> u32 {
+    match lane {
+        Lane::Control | Lane::Log | Lane::Proposals => 4,
+        Lane::Snapshots => 40,
+    }
+}
 
 /// A handle to the connection. Messages are refused while there is none.
 pub(crate) struct Link {
@@ -145,7 +156,7 @@ async fn keep_up(runtime: Runtime, greeter: Arc<Greeter>, address: String, share
             Ok(Ok((reader, writer))) => {
                 info!(peer = %target, ?lane, "connected to peer");
                 (delay, complained) = (RETRY_MIN, false);
-                let why = carry(reader, writer, &shared).await;
+                let why = carry(&runtime.clock, reader, writer, &shared).await;
                 info!(peer = %target, ?lane, %why, "connection to peer ended");
             }
             Ok(Err(why)) if !complained => {
@@ -181,16 +192,19 @@ async fn connect(
 
 /// Carries messages both ways until the connection breaks; says why it did.
 async fn carry(
+    clock: &Clock,
     mut reader: FrameReader<ReadHalf<BoxStream>>,
     writer: WriteHalf<BoxStream>,
     shared: &Shared,
 ) -> String {
     let (sender, receiver) = mpsc::channel(QUEUE_FRAMES_MAX);
     shared.connections.fetch_add(1, Ordering::AcqRel);
-    *shared.queue.lock() = Some(sender);
+    *shared.queue.lock() = Some(sender.clone());
+    let heard = AtomicU64::new(0);
     let why = tokio::select! {
         biased;
-        why = read_answers(&mut reader, &shared.calls) => why,
+        why = read_answers(&mut reader, &shared.calls, &heard) => why,
+        why = probe(clock, sender, &heard, silent_probes_max(shared.lane)) => why,
         error = write_frames(writer, receiver) => error.to_string(),
     };
     *shared.queue.lock() = None;
@@ -199,11 +213,38 @@ async fn carry(
     why
 }
 
-async fn read_answers(reader: &mut FrameReader<ReadHalf<BoxStream>>, calls: &Calls) -> String {
+/// Asks again and again whether the other side is there; says so when it has been silent for too long.
+async fn probe(
+    clock: &Clock,
+    queue: mpsc::Sender<wire::Frame>,
+    heard: &AtomicU64,
+    silent_max: u32,
+) -> String {
+    let (mut known, mut silent) = (0, 0);
     loop {
-        match reader.next::<wire::Frame>().await {
+        // With a full queue there is enough under way that must be answered.
+        let _ = queue.try_send(wire::Frame::default());
+        clock.sleep(PROBE_EVERY).await;
+        let now = heard.load(Ordering::Relaxed);
+        silent = if now == known { silent + 1 } else { 0 };
+        known = now;
+        if silent >= silent_max {
+            return format!("the peer was silent for {:?}", PROBE_EVERY * silent);
+        }
+    }
+}
+
+async fn read_answers(
+    reader: &mut FrameReader<ReadHalf<BoxStream>>,
+    calls: &Calls,
+    heard: &AtomicU64,
+) -> String {
+    loop {
+        let frame = reader.next::<wire::Frame>().await;
+        heard.fetch_add(1, Ordering::Relaxed);
+        match frame {
             Ok(Some(wire::Frame { call, body: Some(body), .. })) => calls.answer(call, body),
-            Ok(Some(_)) => {} // A newer peer's answer to something we can't have asked.
+            Ok(Some(_)) => {} // To a probe; or a newer peer's, to something we can't have asked.
             Ok(None) => return "closed by the peer".into(),
             Err(error) => return error.to_string(),
         }

@@ -32,8 +32,8 @@ use crate::wire::{self, frame::Body};
 
 type RpcError = RPCError<Types>;
 
-/// Append requests on their way to one follower at a time.
-const APPENDS_OPEN_MAX: usize = 64;
+/// Append requests on their way to one follower at a time; each is about 1 MiB at most, unless an entry is larger.
+const APPENDS_OPEN_MAX: usize = 32;
 /// A follower that takes longer for an append is taken for lost, and the stream is begun anew.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -209,7 +209,15 @@ impl NetStreamAppend<Types> for GroupNetwork {
         S: Stream<Item = AppendEntriesRequest<Types>> + OptionalSend + Unpin + 'static,
     {
         Box::pin(async move {
-            let (call, answers) = self.data.open_call(self.base.group).map_err(rpc_error)?;
+            let mut input = input;
+            let (call, answers) = match self.data.open_call(self.base.group) {
+                Ok(opened) => opened,
+                Err(error) => {
+                    // openraft backs off where it makes a request: refused before that, it would ask again at once.
+                    let _unsent = input.next().await;
+                    return Err(rpc_error(error));
+                }
+            };
             let appends = Appends {
                 network: self,
                 call,

@@ -8,6 +8,7 @@ use std::io;
 use std::ops::{Bound, RangeBounds};
 
 use bytes::Bytes;
+use futures::stream::{self, Stream, TryStreamExt};
 use journal::{GroupLog, JournalError, StateKey};
 use openraft::storage::{IOFlushed, RaftLogStorage};
 use openraft::{LogState, OptionalSend, RaftLogReader};
@@ -76,6 +77,21 @@ impl LogStore {
     }
 }
 
+/// First index of a range, and one past its last.
+fn bounds(range: &impl RangeBounds<u64>) -> (u64, u64) {
+    let start = match range.start_bound() {
+        Bound::Included(start) => *start,
+        Bound::Excluded(before) => before + 1,
+        Bound::Unbounded => 0,
+    };
+    let end = match range.end_bound() {
+        Bound::Included(last) => last + 1,
+        Bound::Excluded(end) => *end,
+        Bound::Unbounded => u64::MAX,
+    };
+    (start, end)
+}
+
 fn damaged(error: impl std::fmt::Display) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
@@ -100,16 +116,7 @@ impl RaftLogReader<Types> for LogStore {
         &mut self,
         range: RB,
     ) -> io::Result<Vec<Entry>> {
-        let mut next = match range.start_bound() {
-            Bound::Included(start) => *start,
-            Bound::Excluded(before) => before + 1,
-            Bound::Unbounded => 0,
-        };
-        let end = match range.end_bound() {
-            Bound::Included(last) => last + 1,
-            Bound::Excluded(end) => *end,
-            Bound::Unbounded => u64::MAX,
-        };
+        let (mut next, end) = bounds(&range);
         let mut entries: Vec<Entry> = Vec::new();
         loop {
             let more = self.read(next, end, READ_BYTES_MAX).await?;
@@ -117,6 +124,20 @@ impl RaftLogReader<Types> for LogStore {
             next = last.log_id.index + 1;
             entries.extend(more);
         }
+    }
+
+    /// For applying: a range may be as long as a replica is behind, so it is read piece by piece.
+    async fn entries_stream<RB>(&mut self, range: RB) -> impl Stream<Item = io::Result<Entry>> + OptionalSend
+    where
+        RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
+    {
+        let (start, end) = bounds(&range);
+        let pieces = stream::try_unfold((self.clone(), start), move |(store, next)| async move {
+            let entries = store.read(next, end, READ_BYTES_MAX).await?;
+            let next = entries.last().map(|entry| entry.log_id.index + 1);
+            Ok::<_, io::Error>(next.map(|next| (stream::iter(entries.into_iter().map(Ok)), (store, next))))
+        });
+        Box::pin(pieces.try_flatten())
     }
 
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<Entry>> {

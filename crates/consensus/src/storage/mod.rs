@@ -1,6 +1,8 @@
 //! What openraft keeps: the log in the journal, snapshots in files, and the state machine they feed.
 
 mod applied;
+#[cfg(test)]
+mod crash_tests;
 mod log_store;
 mod snapshot_file;
 mod state_machine;

@@ -179,6 +179,7 @@ impl Folder<'_> {
             dir: self.dir,
             salt: self.runtime.entropy.next_u64(),
             block_bytes: self.config.block_bytes,
+            cancelled: &|| false,
         };
         let made = prepare::make(maker, 1, self.config.first_segment_bytes(), None).await;
         let made = made.map_err(OpenError::from_making)?;

@@ -16,6 +16,11 @@ pub(crate) enum Taken {
 }
 
 impl State {
+    /// True if nothing waits for the writer.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Takes what waits, in order, as much as fits into `bytes_max`. Lazy values go with whatever else does.
     pub(crate) fn take(&mut self, bytes_max: usize) -> Taken {
         if self.queue.is_empty() {

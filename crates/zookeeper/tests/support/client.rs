@@ -86,7 +86,7 @@ impl Reply {
 }
 
 /// An access control list that lets everybody do everything.
-pub fn accept_open() -> Vec<Acl<'static>> {
+pub fn open_acl() -> Vec<Acl<'static>> {
     vec![Acl::OPEN]
 }
 
@@ -237,9 +237,11 @@ impl Client {
         self.input.is_empty() && wait.is_err()
     }
 
-    /// Whether the server has closed the connection without another word.
+    /// Whether the server has closed the connection, or does so at once, without another word.
     pub async fn is_closed(&mut self) -> bool {
-        self.input.is_empty() && !self.receive_bytes().await
+        let clock = self.clock.clone();
+        let received = clock.timeout(Duration::from_millis(50), self.receive_bytes()).await;
+        received == Ok(false) && self.input.is_empty()
     }
 
     /// Everything until the end of the stream, as text.
@@ -264,7 +266,7 @@ impl Client {
 }
 
 pub fn create<'a>(path: &'a str, data: &'a [u8], flags: i32) -> Request<'a> {
-    Request::Create(Create { path, data: Some(data), acl: accept_open(), flags })
+    Request::Create(Create { path, data: Some(data), acl: open_acl(), flags })
 }
 
 pub fn get(path: &str, watch: bool) -> Request<'_> {

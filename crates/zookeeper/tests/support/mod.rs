@@ -6,7 +6,7 @@
 
 mod client;
 
-pub use client::{Client, Frame, Reply, accept_open, children, create, delete, exists, get, set, sync};
+pub use client::{Client, Frame, Reply, children, create, delete, exists, get, open_acl, set, sync};
 
 use std::net::SocketAddr;
 use std::sync::Arc;

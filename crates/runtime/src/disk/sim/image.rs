@@ -83,7 +83,11 @@ impl Image {
     pub(super) fn finish_sync(&mut self, sync: Sync) {
         self.sync_length(sync.length);
         for (sector, version, bytes) in sync.sectors {
-            overwrite(&mut self.durable, sector * SECTOR_BYTES, &bytes);
+            let start = sector * SECTOR_BYTES;
+            // Also if an earlier sync forgot the length: a sector that is written can be read back.
+            let end = self.cached.len().min(start + bytes.len());
+            self.durable.resize(self.durable.len().max(end), 0);
+            overwrite(&mut self.durable, start, &bytes);
             self.clean(sector, version);
         }
     }
