@@ -1,3 +1,46 @@
 //! Developer commands: `cargo xtask --help`.
+//!
+//! This program is no part of a node: it runs other programs, and takes time, files and sockets as they are.
+#![expect(clippy::disallowed_methods, reason = "developer commands run outside of any simulation")]
 
-fn main() {}
+mod ci;
+mod compare;
+mod interop;
+mod shell;
+mod sim;
+#[cfg(test)]
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Developer commands. Exit status: 0 passed, 1 failed, 2 wrong usage.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+enum Command {
+    /// Everything that must pass before a change lands
+    Ci(ci::Args),
+    /// Run third-party clients against real processes
+    Interop(interop::Args),
+    /// Run seeds of the simulation
+    Sim(sim::Args),
+    /// Measure Quorate side by side with ZooKeeper
+    BenchCompare(compare::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Command::parse() {
+        Command::Ci(args) => ci::run(&args),
+        Command::Interop(args) => interop::run(&args),
+        Command::Sim(args) => sim::run(&args),
+        Command::BenchCompare(args) => compare::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -80,6 +80,7 @@ pub(crate) struct GroupCore {
     pub(crate) group: u32,
     pub(crate) raft: Raft,
     pub(crate) sequencer: Arc<Sequencer>,
+    pub(crate) outbox: Arc<Outbox>,
     pub(crate) receiver: SnapshotReceiver,
     pub(crate) handler: RwLock<Option<CallHandler>>,
 }
@@ -111,6 +112,22 @@ impl GroupCore {
         linearizer.map(|it| it.read_log_id().index()).map_err(|error| Unavailable(error.to_string()))
     }
 
+    /// Makes every node send again what it proposed and has not seen applied. Those that can't be reached find out by
+    /// themselves, later.
+    pub(crate) async fn ask_again(&self, peers: &Peers) {
+        self.outbox.send_again();
+        let members: Vec<u64> = {
+            let metrics = self.raft.server_metrics();
+            let metrics = metrics.borrow_watched();
+            metrics.membership_config.nodes().map(|(node, _)| *node).collect()
+        };
+        for member in members {
+            if let Some(link) = peers.known_link(NodeId(member), Lane::Control) {
+                let _unreachable = link.send(self.group, Body::Resend(wire::Resend {})).await;
+            }
+        }
+    }
+
     pub(crate) async fn handle_call(&self, peer: NodeId, call: wire::Call) -> Result<Bytes, String> {
         let handler = self.handler.read().clone().ok_or("this node takes no calls yet")?;
         handler(peer, call.topic, call.body).await
@@ -126,7 +143,6 @@ pub struct Group {
 pub(crate) struct GroupInner {
     pub(crate) node: NodeId,
     pub(crate) core: Arc<GroupCore>,
-    pub(crate) outbox: Arc<Outbox>,
     pub(crate) leadership: watch::Receiver<Leadership>,
     pub(crate) progress: watch::Receiver<Progress>,
     pub(crate) peers: Arc<Peers>,
@@ -143,12 +159,12 @@ impl Group {
     /// process ends first; its number comes back with it in [`CommittedCommand`](crate::CommittedCommand).
     /// Never waits: wait for [`Group::has_room`] first.
     pub fn propose(&self, command: Bytes) -> u64 {
-        self.inner.outbox.push(command)
+        self.inner.core.outbox.push(command)
     }
 
     /// Waits until the proposals under way are few enough for more.
     pub async fn has_room(&self) {
-        self.inner.outbox.has_room().await;
+        self.inner.core.outbox.has_room().await;
     }
 
     /// Who leads, and changes of it.
@@ -272,7 +288,7 @@ impl Group {
     /// Completes when none of this node's proposals is under way.
     pub async fn drained(&self) {
         let mut progress = self.inner.progress.clone();
-        while self.inner.outbox.waiting().1 > 0 {
+        while self.inner.core.outbox.waiting().1 > 0 {
             if progress.changed().await.is_err() {
                 return;
             }

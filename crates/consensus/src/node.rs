@@ -18,7 +18,7 @@ use crate::ConsensusError;
 use crate::group::{Group, GroupCore, GroupInner, Groups, Leadership, ProposalRoute};
 use crate::identity::{ClusterId, Identity, KnownPeers, NodeId};
 use crate::peers::{GroupNetworks, Lane, Peers, SnapshotReceiver, run_listener};
-use crate::proposer::{Outbox, run_sender, run_sequencer};
+use crate::proposer::{Outbox, Sequencer, run_sender, run_sequencer};
 use crate::raft::Raft;
 use crate::state_machine::StateMachine;
 use crate::storage::{LogStore, Progress, SnapshotStore, StateMachineAdapter};
@@ -49,8 +49,8 @@ pub struct Config {
     pub snapshot_dir: PathBuf,
     /// A leader says at least this often that it is there.
     pub heartbeat_interval: Duration,
-    /// A follower that heard nothing for a time drawn from this range holds an election; the longest time is also the
-    /// lease during which no one votes against a leader that was heard.
+    /// A follower holds an election when it heard nothing for the lease, which is the longest of these times, and then
+    /// for a time drawn from this range. During the lease no one votes against a leader that was heard.
     pub election_timeout: (Duration, Duration),
     /// A snapshot is taken when entries of this many bytes were applied since the last one, or as many as the last one
     /// is large if that is more.
@@ -68,8 +68,8 @@ impl Config {
             node,
             cluster,
             snapshot_dir,
-            heartbeat_interval: Duration::from_millis(100),
-            election_timeout: (Duration::from_millis(350), Duration::from_millis(600)),
+            heartbeat_interval: Duration::from_millis(75),
+            election_timeout: (Duration::from_millis(200), Duration::from_millis(350)),
             snapshot_log_bytes: 64 << 20,
             log_entries_kept: 512,
             proposal_bytes_max: 64 << 20,
@@ -84,6 +84,9 @@ impl Config {
             election_timeout_min: ms(self.election_timeout.0),
             election_timeout_max: ms(self.election_timeout.1),
             enable_pre_vote: Some(true),
+            // A leader that comes back in its old term may have lost the end of its log to a power cut, after followers
+            // had it: it would then give the same log ids to other entries.
+            enable_leader_restore: Some(false),
             // By bytes, not by entries: see `run_snapshots`.
             snapshot_policy: SnapshotPolicy::Never,
             max_in_snapshot_log_to_keep: self.log_entries_kept,
@@ -154,12 +157,14 @@ impl Consensus {
             .await
             .map_err(|error| failed("open the snapshot folder", error))?;
         let outbox = Arc::new(Outbox::new(&self.identity, self.config.proposal_bytes_max));
+        let sequencer = Arc::<Sequencer>::default();
         let (progress_sender, progress) = watch::channel(Progress::default());
         let adapter = StateMachineAdapter::open(
             group.0,
             self.identity,
             machine,
             outbox.clone(),
+            sequencer.clone(),
             snapshots.clone(),
             progress_sender,
         )
@@ -180,7 +185,8 @@ impl Consensus {
         let core = Arc::new(GroupCore {
             group: group.0,
             raft: raft.clone(),
-            sequencer: Arc::default(),
+            sequencer,
+            outbox: outbox.clone(),
             receiver: SnapshotReceiver::new(snapshots.clone()),
             handler: Default::default(),
         });
@@ -197,18 +203,29 @@ impl Consensus {
         let patience = self.config.election_timeout.1 * 2;
         let leading = leadership.clone();
         let term = move || Some(*leading.borrow()).filter(|now| now.is_self).map(|now| now.term);
+        let asking = core.clone();
+        let asked = self.peers.clone();
+        let ask_again = move || {
+            let (core, peers) = (asking.clone(), asked.clone());
+            async move { core.ask_again(&peers).await }
+        };
         let watcher = run_leadership(self.identity.node, raft.clone(), self.peers.clone(), leadership_sender);
         let snapshot_bytes = self.config.snapshot_log_bytes;
         let tasks = vec![
             spawn(Box::pin(watcher)),
-            spawn(Box::pin(run_sequencer(clock.clone(), core.sequencer.clone(), raft.clone(), term))),
+            spawn(Box::pin(run_sequencer(
+                clock.clone(),
+                core.sequencer.clone(),
+                raft.clone(),
+                term,
+                ask_again,
+            ))),
             spawn(Box::pin(run_sender(clock.clone(), outbox.clone(), leadership.clone(), route, patience))),
             spawn(Box::pin(run_snapshots(raft.clone(), progress.clone(), snapshots, snapshot_bytes))),
         ];
         let inner = GroupInner {
             node: self.identity.node,
             core,
-            outbox,
             leadership,
             progress,
             peers: self.peers.clone(),

@@ -50,17 +50,16 @@ impl SessionTracker {
     /// A session was made or attached: it has its full timeout from now on.
     pub fn track(&mut self, session: SessionId, generation: u64, timeout_ms: u32) {
         let timeout = Duration::from_millis(timeout_ms.into());
-        let deadline = self.deadline(timeout);
+        let deadline = deadline(self.clock, timeout, self.tick);
         self.sessions.insert(session, Watched { generation, timeout, deadline, queued: deadline });
         self.due.entry(deadline).or_default().push(session);
     }
 
     /// A session was heard of. Nothing happens if it is not known.
     pub fn touch(&mut self, session: SessionId) {
-        let clock = self.clock;
-        let tick = self.tick;
+        let (clock, tick) = (self.clock, self.tick);
         if let Some(watched) = self.sessions.get_mut(&session) {
-            watched.deadline = round_up(clock + watched.timeout, tick / 2);
+            watched.deadline = deadline(clock, watched.timeout, tick);
         }
     }
 
@@ -103,23 +102,20 @@ impl SessionTracker {
         let watched = self.sessions.get_mut(&session).filter(|watched| watched.queued == queued)?;
         let silent = watched.deadline <= clock;
         if silent {
-            watched.deadline = round_up(clock + watched.timeout, tick / 2);
+            watched.deadline = deadline(clock, watched.timeout, tick);
         }
-        // A timeout shorter than half a tick must not bring it back into this very step.
+        // The shortest of timeouts must not bring it back into this very step.
         watched.queued = watched.deadline.max(clock + Duration::from_nanos(1));
         self.due.entry(watched.queued).or_default().push(session);
         silent.then_some(Expiry { session, generation: watched.generation })
     }
-
-    fn deadline(&self, timeout: Duration) -> Duration {
-        round_up(self.clock + timeout, self.tick / 2)
-    }
 }
 
-/// Times are rounded so that sessions share entries of the queue.
-fn round_up(time: Duration, granule: Duration) -> Duration {
-    let granule = granule.max(Duration::from_millis(1)).as_nanos();
-    let rounded = time.as_nanos().div_ceil(granule) * granule;
+/// When a session that is heard of now has been silent for too long: rounded up to a sixteenth of a tick, so that
+/// sessions share entries of the queue.
+fn deadline(clock: Duration, timeout: Duration, tick: Duration) -> Duration {
+    let granule = (tick / 16).max(Duration::from_millis(1)).as_nanos();
+    let rounded = (clock + timeout).as_nanos().div_ceil(granule) * granule;
     Duration::from_nanos(u64::try_from(rounded).unwrap_or(u64::MAX))
 }
 

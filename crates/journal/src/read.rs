@@ -141,6 +141,8 @@ pub(crate) async fn entries(
     if range.is_empty() {
         return Ok(Vec::new());
     }
+    // Entries in memory come without waiting: a caller in a loop must not keep its thread from the writer.
+    tokio::task::coop::consume_budget().await;
     loop {
         let (plan, cached) = plan(&mut shared.state(), group, range.clone(), bytes_max)?;
         if let Some(mut entries) = plan.read(shared).await? {

@@ -155,7 +155,7 @@ impl Writer {
         self.number += 1;
         self.active.place.offset += bytes;
         self.count(places.len(), bytes);
-        self.settle(batch, &places).await;
+        self.settle(batch, &places);
         Ok(())
     }
 
@@ -184,7 +184,7 @@ impl Writer {
     }
 
     /// Makes the batch known as durable.
-    async fn settle(&mut self, batch: Batch, places: &[Location]) {
+    fn settle(&self, batch: Batch, places: &[Location]) {
         let (done, freed, victim) = {
             let mut state = self.shared.state();
             state.segments.lengthen(self.active.place.segment, self.active.place.offset);

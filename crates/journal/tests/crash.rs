@@ -67,7 +67,7 @@ async fn measure(calls: &[Call]) -> (u64, Stats) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 6, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn a_crash_at_any_step_leaves_a_prefix(calls in calls(20..60), seed: u64) {

@@ -166,7 +166,7 @@ fn what_a_failed_sync_left_in_the_cache_only_is_not_believed() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, max_shrink_iters: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 100, ..ProptestConfig::default() })]
 
     /// Every write and every sync of a run fails once; the node starts again, with or without a power loss.
     #[test]

@@ -113,9 +113,12 @@ impl ReplicatedLog for GroupLog {
 }
 
 /// Takes what nodes say to the leader's control plane.
-pub(crate) fn call_handler(control: Arc<Control>) -> CallHandler {
+pub(crate) fn call_handler(control: &Arc<Control>) -> CallHandler {
+    // The control plane holds the group, which holds this.
+    let control = Arc::downgrade(control);
     Arc::new(move |_from: NodeId, topic: u32, body: Bytes| {
-        let answer = handle_call(&control, topic, body);
+        let control = control.upgrade().ok_or_else(|| "this node is stopping".to_owned());
+        let answer = control.and_then(|control| handle_call(&control, topic, body));
         Box::pin(async move { answer })
     })
 }

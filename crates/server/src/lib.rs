@@ -9,5 +9,5 @@ mod control_group;
 mod data_dir;
 mod node;
 
-pub use config::{Config, ConfigError, FileSettings, Listen};
+pub use config::{Config, ConfigError, FileSettings, Listen, Sizes};
 pub use node::{Node, StartError};

@@ -122,7 +122,7 @@ impl Node {
         let (journal, consensus, group) =
             start_consensus(&runtime, &config, &data_dir, listeners.peer, control.clone()).await?;
         let sessions = control.start(Arc::new(GroupLog { group: group.clone() }));
-        group.on_call(call_handler(control.clone()));
+        group.on_call(call_handler(&control));
         let parts = Arc::new(Parts {
             identity: *consensus.identity(),
             journal,
@@ -207,10 +207,15 @@ async fn start_consensus(
     let founders = config.founders.clone();
     let voters = founders.iter().map(|member| (member.node, member.address.as_str()));
     let cluster = config.clustered.then(|| ClusterId::of_initial_voters(voters));
-    let consensus_config = consensus::Config::new(config.node, cluster, data_dir.snapshots());
+    let sizes = config.sizes.clone();
+    let consensus_config = consensus::Config {
+        snapshot_log_bytes: sizes.snapshot_log_bytes,
+        log_entries_kept: sizes.log_entries_kept,
+        ..consensus::Config::new(config.node, cluster, data_dir.snapshots())
+    };
     let work = async move {
         let started = async {
-            let journal = Journal::open(&inner, &journal_dir, journal::Config::default()).await?;
+            let journal = Journal::open(&inner, &journal_dir, sizes.journal).await?;
             let consensus = Consensus::start(inner, journal.clone(), consensus_config, listener).await?;
             let machine = Arc::new(ControlMachine { control });
             let group = consensus.open_group(CONTROL, machine, founders).await?;

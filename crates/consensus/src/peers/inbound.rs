@@ -137,6 +137,7 @@ impl Connection {
         match body {
             Body::Append(request) => self.append(core, call, request).await?,
             Body::StreamEnd(_) => drop(self.streams.remove(&call)),
+            Body::Resend(_) => core.outbox.send_again(),
             Body::Forward(forward) => {
                 if let Some(proposal) = forward.proposal {
                     core.sequencer.submit(proposal).await;

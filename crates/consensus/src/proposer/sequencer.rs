@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -9,7 +11,7 @@ use prost::Message;
 use runtime::Clock;
 use tokio::sync::Notify;
 
-use crate::raft::{BatchBytes, Raft, Reply, Window};
+use crate::raft::{BatchBytes, Raft, Reply, Window, committed_leader};
 use crate::wire;
 
 /// At most so many bytes of commands in one entry, unless one message alone has more.
@@ -26,6 +28,8 @@ pub(crate) struct Sequencer {
     queue: Mutex<Queue>,
     filled: Notify,
     drained: Notify,
+    /// Proposals that were applied nowhere because earlier ones of the same node are missing.
+    gaps: AtomicU64,
 }
 
 #[derive(Default)]
@@ -53,6 +57,11 @@ impl Sequencer {
             drained.await;
         }
         self.filled.notify_one();
+    }
+
+    /// A proposal in the log had a gap before it: what this leader believes to have logged of its node is wrong.
+    pub(crate) fn note_gap(&self) {
+        self.gaps.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The next entry's worth.
@@ -90,14 +99,21 @@ impl Sequencer {
 /// Only a saving: what is applied twice or with a gap is decided where entries are applied.
 #[derive(Default)]
 struct Logged {
-    /// Term, and how many entries were refused: when either changes, nothing is known.
-    epoch: (u64, u64),
+    epoch: Epoch,
     /// Per node, incarnation and last number.
     nodes: BTreeMap<u64, (u64, u64)>,
 }
 
+/// While this stays the same, what was handed to openraft is in the log.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Epoch {
+    term: u64,
+    refused: u64,
+    gaps: u64,
+}
+
 impl Logged {
-    fn trim(&mut self, epoch: (u64, u64), mut proposal: wire::Proposal) -> Option<wire::Proposal> {
+    fn trim(&mut self, epoch: Epoch, mut proposal: wire::Proposal) -> Option<wire::Proposal> {
         if self.epoch != epoch {
             *self = Self { epoch, nodes: BTreeMap::new() };
         }
@@ -120,23 +136,40 @@ impl Logged {
     }
 }
 
+/// How long the leader waits before it asks for what openraft refused; it refuses while a leader is not sure of itself.
+const RESEND_PAUSE: Duration = Duration::from_millis(10);
+
 /// Runs for the life of the group; writes while this node leads, drops otherwise: the nodes that proposed will
-/// send again to the new leader.
-pub(crate) async fn run_sequencer(
+/// send again to the new leader. `ask_again` makes all nodes send again to this one.
+pub(crate) async fn run_sequencer<A>(
     clock: Clock,
     sequencer: Arc<Sequencer>,
     raft: Raft,
     term: impl Fn() -> Option<u64>,
-) {
+    ask_again: impl Fn() -> A,
+) where
+    A: Future<Output = ()>,
+{
     let window = Arc::new(Window::default());
+    let mut refused = window.refused();
     let mut logged = Logged::default();
     loop {
-        let proposals = sequencer.next().await;
+        let proposals = tokio::select! {
+            biased;
+            _ = refused.changed() => {
+                if term().is_some() {
+                    clock.sleep(RESEND_PAUSE).await;
+                    ask_again().await;
+                }
+                continue;
+            }
+            proposals = sequencer.next() => proposals,
+        };
         window.below(ENTRIES_OPEN_MAX).await;
         let Some(term) = term() else { continue };
         // What came while the window was full goes into the same entry.
         let more = sequencer.take();
-        let epoch = (term, window.refused());
+        let epoch = Epoch { term, refused: *refused.borrow(), gaps: sequencer.gaps.load(Ordering::Relaxed) };
         let proposals: Vec<_> =
             proposals.into_iter().chain(more).filter_map(|proposal| logged.trim(epoch, proposal)).collect();
         if proposals.is_empty() {
@@ -146,9 +179,45 @@ pub(crate) async fn run_sequencer(
         let write = raft
             .write(BatchBytes(Bytes::from(batch.encode_to_vec())))
             .responder(Reply::in_window(&window))
-            .with_leader(crate::raft::committed_leader(term));
+            .with_leader(committed_leader(term));
         if write.await.is_err() {
             return; // The group has stopped.
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proposal(first_sequence: u64, count: usize) -> wire::Proposal {
+        wire::Proposal { node: 1, incarnation: 1, first_sequence, commands: vec![Bytes::new(); count] }
+    }
+
+    fn kept(logged: &mut Logged, epoch: Epoch, first: u64, count: usize) -> Option<(u64, usize)> {
+        logged.trim(epoch, proposal(first, count)).map(|kept| (kept.first_sequence, kept.commands.len()))
+    }
+
+    #[test]
+    fn what_is_logged_already_is_left_out() {
+        let mut logged = Logged::default();
+        let epoch = Epoch { term: 1, ..Epoch::default() };
+        assert_eq!(kept(&mut logged, epoch, 101, 4), Some((101, 4)));
+        assert_eq!(kept(&mut logged, epoch, 101, 4), None);
+        assert_eq!(kept(&mut logged, epoch, 103, 4), Some((105, 2)));
+        assert_eq!(kept(&mut logged, epoch, 110, 1), None, "107 to 109 are missing");
+    }
+
+    #[test]
+    fn after_a_refusal_or_a_gap_nothing_counts_as_logged() {
+        let mut logged = Logged::default();
+        let epoch = Epoch { term: 1, ..Epoch::default() };
+        assert_eq!(kept(&mut logged, epoch, 101, 4), Some((101, 4)));
+        let refused = Epoch { refused: 1, ..epoch };
+        // The refusal of 101 to 104 was noticed, what came behind was logged, and applied nowhere.
+        assert_eq!(kept(&mut logged, refused, 105, 12), Some((105, 12)));
+        assert_eq!(kept(&mut logged, refused, 101, 16), None);
+        let gap = Epoch { gaps: 1, ..refused };
+        assert_eq!(kept(&mut logged, gap, 101, 16), Some((101, 16)));
     }
 }

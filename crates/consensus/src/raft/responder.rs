@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use openraft::raft::responder::Responder;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::{LogId, Types};
 
@@ -20,20 +20,18 @@ pub(crate) struct Reply<T> {
 impl<T> Reply<T> {
     /// Takes a place in `window` until the write is over.
     pub(crate) fn in_window(window: &Arc<Window>) -> Self {
-        window.state.lock().open += 1;
+        *window.open.lock() += 1;
         Self { window: window.clone(), committed: false, answer: PhantomData }
     }
 }
 
 impl<T> Drop for Reply<T> {
     fn drop(&mut self) {
-        let mut state = self.window.state.lock();
-        state.open -= 1;
-        if !self.committed {
-            state.refused += 1;
-        }
-        drop(state);
+        *self.window.open.lock() -= 1;
         self.window.freed.notify_one();
+        if !self.committed {
+            self.window.refused.send_modify(|count| *count += 1);
+        }
     }
 }
 
@@ -48,26 +46,21 @@ impl<T: Send + 'static> Responder<Types, T> for Reply<T> {
 /// Counts the entries that a leader has handed to openraft and that are neither applied nor given up.
 #[derive(Default)]
 pub(crate) struct Window {
-    state: Mutex<State>,
+    open: Mutex<usize>,
     freed: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    open: usize,
-    refused: u64,
+    refused: watch::Sender<u64>,
 }
 
 impl Window {
     /// Completes when fewer than `limit` entries are open. For one waiter.
     pub(crate) async fn below(&self, limit: usize) {
-        while self.state.lock().open >= limit {
+        while *self.open.lock() >= limit {
             self.freed.notified().await;
         }
     }
 
-    /// How many entries ended without being committed, as far as this node knows.
-    pub(crate) fn refused(&self) -> u64 {
-        self.state.lock().refused
+    /// How many entries ended without being committed, as far as this node knows, and changes of it.
+    pub(crate) fn refused(&self) -> watch::Receiver<u64> {
+        self.refused.subscribe()
     }
 }

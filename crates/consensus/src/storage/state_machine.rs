@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::snapshot_file::SNAPSHOT_FORMAT;
 use super::{AppliedCommands, Fate, SnapshotFile, SnapshotReader, SnapshotStore};
 use crate::identity::Identity;
-use crate::proposer::Outbox;
+use crate::proposer::{Outbox, Sequencer};
 use crate::raft::{
     Entry, LogId, Snapshot, SnapshotMeta, StoredMembership, Types, log_id_to_wire, membership_to_wire,
     snapshot_meta_from_wire,
@@ -36,6 +36,7 @@ pub(crate) struct StateMachineAdapter {
     identity: Identity,
     machine: Arc<dyn StateMachine>,
     outbox: Arc<Outbox>,
+    sequencer: Arc<Sequencer>,
     snapshots: SnapshotStore,
     progress: watch::Sender<Progress>,
     last: Option<LogId>,
@@ -50,6 +51,7 @@ impl StateMachineAdapter {
         identity: Identity,
         machine: Arc<dyn StateMachine>,
         outbox: Arc<Outbox>,
+        sequencer: Arc<Sequencer>,
         snapshots: SnapshotStore,
         progress: watch::Sender<Progress>,
     ) -> io::Result<Self> {
@@ -58,6 +60,7 @@ impl StateMachineAdapter {
             identity,
             machine,
             outbox,
+            sequencer,
             snapshots,
             progress,
             last: None,
@@ -139,8 +142,13 @@ impl StateMachineAdapter {
                     self.outbox.applied_through(self.applied.last_of(proposal.node, proposal.incarnation));
                 }
             }
-            Fate::Gap if own => self.outbox.send_again(),
-            Fate::Gap | Fate::Skip => {}
+            Fate::Gap => {
+                self.sequencer.note_gap();
+                if own {
+                    self.outbox.send_again();
+                }
+            }
+            Fate::Skip => {}
         }
     }
 

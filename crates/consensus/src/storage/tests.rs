@@ -82,8 +82,15 @@ impl StoreBuilder<Types, LogStore, StateMachineAdapter> for Builder {
         let snapshots = SnapshotStore::open(runtime.disk.clone(), root.join("snapshots")).await.unwrap();
         let outbox = Arc::new(Outbox::new(&identity(), 1 << 20));
         let progress = watch::channel(Progress::default()).0;
-        let machine =
-            StateMachineAdapter::open(0, identity(), Arc::new(Counting), outbox, snapshots, progress);
+        let machine = StateMachineAdapter::open(
+            0,
+            identity(),
+            Arc::new(Counting),
+            outbox,
+            Arc::default(),
+            snapshots,
+            progress,
+        );
         Ok(((), LogStore::new(journal.group(GroupId(0))), machine.await.unwrap()))
     }
 }

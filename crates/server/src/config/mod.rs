@@ -46,6 +46,25 @@ pub struct Config {
     pub admin: Listen,
     /// Listeners that were asked for and whose protocol does not exist yet, as `key=value`.
     pub unavailable: Vec<String>,
+    /// Sizes that nobody should have to set.
+    pub sizes: Sizes,
+}
+
+/// Sizes that have good defaults and no key; tests make them small, so that what happens rarely happens often.
+#[derive(Clone, Debug)]
+pub struct Sizes {
+    /// Of the journal.
+    pub journal: journal::Config,
+    /// A snapshot is taken after so many bytes of entries. Default 64 MiB.
+    pub snapshot_log_bytes: u64,
+    /// Entries that are kept behind a snapshot. Default 512.
+    pub log_entries_kept: u64,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { journal: journal::Config::default(), snapshot_log_bytes: 64 << 20, log_entries_kept: 512 }
+    }
 }
 
 /// A value that can't be used. The message names the key, the value, and what to do.
@@ -133,6 +152,7 @@ impl Config {
                 ("kafka", settings.kafka),
                 ("disque", settings.disque),
             ])?,
+            sizes: Sizes::default(),
         })
     }
 }
@@ -254,7 +274,8 @@ mod tests {
 
     #[test]
     fn errors_name_the_key_the_value_and_the_fix() {
-        let cases: [(&str, fn(&mut FileSettings)); 9] = [
+        type Case = (&'static str, fn(&mut FileSettings));
+        let cases: [Case; 9] = [
             ("node-id", |s| s.node_id = Some(0)),
             ("node-id", |s| s.node_id = Some(128)),
             ("cluster", |s| s.cluster = Some("1=a:1,1=b:2".into())),

@@ -88,7 +88,12 @@ impl<'a> Record<'a> for Acl<'a> {
     }
 
     fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        Ok(Self { permissions: input.int()?, scheme: input.string()?, id: input.string()? })
+        // kazoo writes the empty id of `auth` as null.
+        Ok(Self {
+            permissions: input.int()?,
+            scheme: input.string()?,
+            id: input.nullable_string()?.unwrap_or_default(),
+        })
     }
 }
 

@@ -8,7 +8,7 @@ mod registry;
 mod request;
 mod wire;
 
-pub(crate) use registry::{ConnectionInfo, ConnectionState, Registry};
+pub(crate) use registry::{ConnectionInfo, Registry};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ impl Server {
         while !self.is_stopping() {
             let accepted = tokio::select! {
                 biased;
-                () = self.stop.notified() => return,
+                () = self.stopped() => return,
                 accepted = listener.accept() => accepted,
             };
             match accepted {
@@ -92,11 +92,22 @@ impl Server {
     /// that take longer than the configuration allows are cut.
     pub async fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
-        // A permit for a listener that is about to wait, and a call for those that wait already.
-        self.stop.notify_one();
         self.stop.notify_waiters();
         self.control.nudge_connections();
         self.registry.emptied().await;
+    }
+
+    /// Completes when the server is to stop.
+    async fn stopped(&self) {
+        loop {
+            let stop = self.stop.notified();
+            tokio::pin!(stop);
+            stop.as_mut().enable();
+            if self.is_stopping() {
+                return;
+            }
+            stop.await;
+        }
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

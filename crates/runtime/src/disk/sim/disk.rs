@@ -58,6 +58,8 @@ impl SimDisk {
         let mut counts = self.shared.counts.lock();
         counts.crashes += 1;
         let names = state.names.crash(crash, &mut state.rng, &mut counts);
+        // Whoever still has this disk sees errors only; the bytes may be many.
+        state.names.forget();
         let rng = StdRng::seed_from_u64(state.rng.random());
         let after = Self::of(rng, names, Arc::clone(&self.shared.counts));
         {

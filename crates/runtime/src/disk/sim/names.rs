@@ -47,6 +47,15 @@ impl Names {
         self.cached.keys().filter(move |path| path.parent() == Some(folder))
     }
 
+    /// Empties all files that have a name, and takes the names away.
+    pub(super) fn forget(&mut self) {
+        let tables = [std::mem::take(&mut self.cached), std::mem::take(&mut self.durable)];
+        for inode in tables.iter().flat_map(BTreeMap::values) {
+            *inode.image.lock() = Image::default();
+        }
+        self.unsynced.clear();
+    }
+
     /// Bytes of all files that have a name.
     pub(super) fn bytes(&self) -> u64 {
         self.cached.values().map(|inode| inode.image.lock().len() as u64).sum()

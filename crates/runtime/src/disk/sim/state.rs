@@ -15,7 +15,7 @@ use super::fault::{Fault, Plan, eio, enospc};
 use super::names::Names;
 use crate::Clock;
 
-/// How long calls take, on the clock given to [`SimDisk::set_clock`]. Zero by default: then a call yields once.
+/// How long calls take, on the clock given to [`SimDisk::set_clock`](super::SimDisk::set_clock). Zero by default: then a call yields once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Latency {
     /// Reads.

@@ -6,7 +6,7 @@ use bytes::{Buf, BytesMut};
 use control::{Turn, View};
 use tree::{Command, Operation};
 
-use super::Desk;
+use super::desk::Desk;
 use crate::codec::{
     Auth, ErrorCode, FRAME_PREFIX_BYTES, OpCode, PathOnly, Reader, Record, ReplyHeader, RequestHeader, Xid,
     first_frame, put_error_frame, put_frame,

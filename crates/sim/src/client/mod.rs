@@ -1,0 +1,206 @@
+//! A ZooKeeper client over the simulated network: sessions that move between nodes, pipelined requests, watches.
+//!
+//! It decides nothing but where to connect: what to ask comes from a [`Workload`], what came of it goes into the
+//! [`History`]. What the server does wrong on one connection (answers out of order, events that nobody asked for) it
+//! notes there too.
+
+mod connection;
+mod line;
+mod translate;
+mod watches;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use runtime::{Clock, Instant, Network};
+
+pub use watches::{Watches, set_by, used_by};
+
+use crate::history::{Attached, ClientId, ConnectionId, Event, History, Op, OpRecord, SessionKey};
+use crate::world::{Host, ZOOKEEPER_PORT};
+use connection::{Connection, Parting};
+use line::{Credentials, Line};
+
+/// What a client does next.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Sends a request. After [`Op::Close`] it starts over with a new session.
+    Ask(Op),
+    /// Does nothing until something has come in, or for a while.
+    Idle,
+    /// Sends nothing for so long, whatever comes in.
+    Pause(Duration),
+    /// Drops the connection and takes its session up elsewhere.
+    Move,
+    /// Forgets its session without closing it, and starts over.
+    Abandon,
+    /// Ends, without closing its session.
+    Quit,
+}
+
+/// Decides what a client does.
+pub trait Workload {
+    /// What to do next. Asked whenever the client may send.
+    fn next_step(&mut self) -> Step;
+    /// The client has a new session.
+    fn on_session(&mut self, _session: SessionKey) {}
+    /// A request was answered, or never will be.
+    fn on_outcome(&mut self, _record: &OpRecord) {}
+}
+
+/// What a client is like.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    /// Who it is.
+    pub id: ClientId,
+    /// Nodes that it connects to.
+    pub nodes: Vec<u64>,
+    /// How many requests it has outstanding at most.
+    pub window: usize,
+    /// The session timeout that it asks for.
+    pub session_timeout: Duration,
+    /// Decides its choices.
+    pub seed: u64,
+}
+
+/// A client.
+pub struct Client {
+    manner: Manner,
+    network: Box<dyn Network>,
+    clock: Clock,
+    history: Rc<RefCell<History>>,
+    workload: Box<dyn Workload>,
+    rng: StdRng,
+    session: Option<Session>,
+}
+
+/// A session as its client knows it. It outlives connections.
+struct Session {
+    credentials: Credentials,
+    last_zxid: i64,
+    watches: Watches,
+    /// When the newest request that was answered had been sent.
+    heard_at: Instant,
+}
+
+impl Session {
+    fn key(&self) -> SessionKey {
+        SessionKey(self.credentials.session)
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.credentials.timeout_ms).unwrap_or(0))
+    }
+}
+
+/// How long a node may take to answer a connection, and the handshake.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+impl Client {
+    /// A client that has done nothing yet.
+    pub fn new(
+        manner: Manner,
+        network: Box<dyn Network>,
+        clock: Clock,
+        history: Rc<RefCell<History>>,
+        workload: Box<dyn Workload>,
+    ) -> Self {
+        let rng = StdRng::seed_from_u64(manner.seed);
+        Self { manner, network, clock, history, workload, rng, session: None }
+    }
+
+    /// Lives until the workload quits.
+    pub async fn run(mut self) {
+        loop {
+            let nodes = &self.manner.nodes;
+            let node = *nodes.choose(&mut self.rng).expect("a client has nodes to connect to");
+            match self.attach(node).await {
+                Some(connection) => {
+                    let id = connection.id();
+                    let parting = self.serve(connection).await;
+                    self.history.borrow_mut().push(Event::Detached(id));
+                    match parting {
+                        Parting::Lost => {}
+                        Parting::Closed => self.session = None,
+                        Parting::Abandoned => self.abandon(),
+                        Parting::Quit => return self.abandon(),
+                    }
+                }
+                None => {
+                    let pause = Duration::from_millis(self.rng.random_range(10..150));
+                    self.clock.sleep(pause).await;
+                }
+            }
+        }
+    }
+
+    fn abandon(&mut self) {
+        if let Some(session) = self.session.take() {
+            self.history.borrow_mut().push(Event::Abandoned(session.key()));
+        }
+    }
+
+    /// A connection to `node` that speaks for the session, or for a new one. `None` if that did not work out.
+    async fn attach(&mut self, node: u64) -> Option<Connection> {
+        let began = self.clock.now();
+        let address = format!("{}:{ZOOKEEPER_PORT}", Host::Node(node));
+        let connected = self.clock.timeout(PATIENCE, self.network.connect(&address)).await;
+        let mut line = Line::new(connected.ok()?.ok()?);
+        let wanted = self.session.as_ref().map(|session| &session.credentials);
+        let timeout_ms = i32::try_from(self.manner.session_timeout.as_millis()).unwrap_or(i32::MAX);
+        let last_zxid = self.session.as_ref().map_or(0, |session| session.last_zxid);
+        let greeting = line.shake_hands(wanted, timeout_ms, last_zxid);
+        let Some(credentials) = self.clock.timeout(PATIENCE, greeting).await.ok()?.ok()? else {
+            self.on_refused();
+            return None;
+        };
+        Some(self.on_attached(node, line, credentials, began))
+    }
+
+    fn on_refused(&mut self) {
+        let Some(session) = self.session.take() else { return };
+        let silent_for = self.clock.now().saturating_since(session.heard_at);
+        let (client, timeout) = (self.manner.id, session.timeout());
+        let event = Event::Expired { client, session: session.key(), silent_for, timeout };
+        self.history.borrow_mut().push(event);
+    }
+
+    fn on_attached(&mut self, node: u64, line: Line, credentials: Credentials, began: Instant) -> Connection {
+        let is_new = self.session.is_none();
+        match &mut self.session {
+            Some(session) => {
+                session.credentials = credentials;
+                session.heard_at = began;
+            }
+            None => {
+                let watches = Watches::default();
+                self.session = Some(Session { credentials, last_zxid: 0, watches, heard_at: began });
+            }
+        }
+        let session = self.session.as_ref().expect("it was just set");
+        let (key, timeout) = (session.key(), session.timeout());
+        let mut history = self.history.borrow_mut();
+        let connection = history.next_connection();
+        history.push(Event::Attached(Attached {
+            client: self.manner.id,
+            session: key,
+            connection,
+            node,
+            is_new,
+            timeout,
+        }));
+        drop(history);
+        if is_new {
+            self.workload.on_session(key);
+        }
+        Connection::new(connection, line, self.clock.now())
+    }
+
+    fn note_nonsense(&self, connection: ConnectionId, what: String) {
+        self.history.borrow_mut().push(Event::Nonsense { connection, what });
+    }
+}

@@ -1,0 +1,201 @@
+//! Links that are cut, lose, are slow or break.
+
+use std::time::Duration;
+
+use rand::Rng;
+use rand::rngs::StdRng;
+use rand::seq::{IndexedRandom, SliceRandom};
+
+use super::{Active, Scene};
+use crate::world::{Host, Traffic, Way, World};
+
+/// What has happened on some ways so far.
+fn sum(world: &World, ways: &[Way], of: fn(&Traffic) -> u64) -> u64 {
+    ways.iter().map(|way| of(&world.wires().traffic(*way))).sum()
+}
+
+/// Ways that are cut for as long as it lasts.
+struct Cut {
+    ways: Vec<Way>,
+    dropped_before: u64,
+}
+
+impl Cut {
+    fn begin(world: &mut World, ways: Vec<Way>) -> Option<Box<dyn Active>> {
+        if ways.is_empty() {
+            return None;
+        }
+        let dropped_before = sum(world, &ways, |traffic| traffic.dropped);
+        ways.iter().for_each(|way| world.cut(*way));
+        Some(Box::new(Cut { ways, dropped_before }))
+    }
+}
+
+impl Active for Cut {
+    fn end(self: Box<Self>, world: &mut World) -> u64 {
+        self.ways.iter().for_each(|way| world.mend(*way));
+        sum(world, &self.ways, |traffic| traffic.dropped) - self.dropped_before
+    }
+}
+
+fn others(world: &World, node: u64) -> Vec<Host> {
+    world.hosts().iter().copied().filter(|host| *host != Host::Node(node)).collect()
+}
+
+fn peers(world: &World, node: u64) -> Vec<Host> {
+    others(world, node).into_iter().filter(|host| matches!(host, Host::Node(_))).collect()
+}
+
+fn outward(node: u64, to: &[Host]) -> Vec<Way> {
+    to.iter().map(|to| Way { from: Host::Node(node), to: *to }).collect()
+}
+
+fn both(ways: Vec<Way>) -> Vec<Way> {
+    ways.into_iter().flat_map(|way| [way, way.back()]).collect()
+}
+
+/// Any node, whatever it is doing.
+fn any_node(scene: &mut Scene<'_>) -> u64 {
+    scene.rng.random_range(1..=scene.world.settings().nodes)
+}
+
+fn isolate_node(scene: Scene<'_>, node: u64) -> Option<Box<dyn Active>> {
+    let from_clients_too = scene.rng.random_bool(0.5);
+    let from = if from_clients_too { others(scene.world, node) } else { peers(scene.world, node) };
+    Cut::begin(scene.world, both(outward(node, &from)))
+}
+
+pub(super) fn isolate(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
+    let node = any_node(&mut scene);
+    isolate_node(scene, node)
+}
+
+pub(super) fn isolate_leader(scene: Scene<'_>) -> Option<Box<dyn Active>> {
+    let leader = scene.world.leader()?;
+    isolate_node(scene, leader)
+}
+
+pub(super) fn mute(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
+    let node =
+        scene.world.leader().filter(|_| scene.rng.random_bool(0.5)).unwrap_or_else(|| any_node(&mut scene));
+    let ways = outward(node, &peers(scene.world, node));
+    Cut::begin(scene.world, ways)
+}
+
+pub(super) fn deaf(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
+    let node =
+        scene.world.leader().filter(|_| scene.rng.random_bool(0.5)).unwrap_or_else(|| any_node(&mut scene));
+    let ways = outward(node, &peers(scene.world, node)).into_iter().map(Way::back).collect();
+    Cut::begin(scene.world, ways)
+}
+
+pub(super) fn split(scene: Scene<'_>) -> Option<Box<dyn Active>> {
+    let mut hosts = scene.world.hosts().to_vec();
+    hosts.shuffle(scene.rng);
+    let (one, other) = hosts.split_at(scene.rng.random_range(1..hosts.len()));
+    let ways = one.iter().flat_map(|from| other.iter().map(|to| Way { from: *from, to: *to })).collect();
+    Cut::begin(scene.world, both(ways))
+}
+
+pub(super) fn cut_clients(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
+    let node = any_node(&mut scene);
+    let is_client = |host: &Host| matches!(host, Host::Client(_));
+    let mut clients: Vec<Host> = scene.world.hosts().iter().copied().filter(is_client).collect();
+    clients.retain(|_| scene.rng.random_bool(0.6));
+    Cut::begin(scene.world, both(outward(node, &clients)))
+}
+
+/// A way pair that is cut for moments.
+struct Flaky {
+    ways: Vec<Way>,
+    dropped_before: u64,
+    is_cut: bool,
+    turn_at: Duration,
+}
+
+impl Active for Flaky {
+    fn watch(&mut self, world: &mut World, rng: &mut StdRng) -> bool {
+        if world.elapsed() >= self.turn_at {
+            self.is_cut = !self.is_cut;
+            let longest = if self.is_cut { 40 } else { 250 };
+            self.turn_at = world.elapsed() + Duration::from_millis(rng.random_range(1..longest));
+            for way in &self.ways {
+                if self.is_cut { world.cut(*way) } else { world.mend(*way) }
+            }
+        }
+        false
+    }
+
+    fn end(self: Box<Self>, world: &mut World) -> u64 {
+        if self.is_cut {
+            self.ways.iter().for_each(|way| world.mend(*way));
+        }
+        sum(world, &self.ways, |traffic| traffic.dropped) - self.dropped_before
+    }
+}
+
+pub(super) fn flaky(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
+    let node = any_node(&mut scene);
+    let mut to = others(scene.world, node);
+    to.retain(|_| scene.rng.random_bool(0.5));
+    let ways = both(outward(node, &to));
+    let dropped_before = sum(scene.world, &ways, |traffic| traffic.dropped);
+    let turn_at = scene.world.elapsed();
+    (!ways.is_empty())
+        .then(|| Box::new(Flaky { ways, dropped_before, is_cut: false, turn_at }) as Box<dyn Active>)
+}
+
+/// Links on which messages take long.
+struct Slow {
+    ways: Vec<Way>,
+    delayed_before: u64,
+}
+
+impl Active for Slow {
+    fn end(self: Box<Self>, world: &mut World) -> u64 {
+        self.ways.iter().for_each(|way| world.slow(*way, None));
+        sum(world, &both(self.ways), |traffic| traffic.delayed) - self.delayed_before
+    }
+}
+
+pub(super) fn slow_links(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
+    let node = any_node(&mut scene);
+    let mut to = others(scene.world, node);
+    to.retain(|_| scene.rng.random_bool(0.7));
+    let ways = outward(node, &to);
+    let latency = [50, 200, 1000, 3000].choose(scene.rng).copied().map(Duration::from_millis);
+    let delayed_before = sum(scene.world, &both(ways.clone()), |traffic| traffic.delayed);
+    ways.iter().for_each(|way| scene.world.slow(*way, latency));
+    (!ways.is_empty()).then(|| Box::new(Slow { ways, delayed_before }) as Box<dyn Active>)
+}
+
+/// Links whose connections break now and then.
+struct Resets {
+    ways: Vec<Way>,
+    resets_before: u64,
+    next_at: Duration,
+}
+
+impl Active for Resets {
+    fn watch(&mut self, world: &mut World, rng: &mut StdRng) -> bool {
+        if world.elapsed() >= self.next_at {
+            self.next_at = world.elapsed() + Duration::from_millis(rng.random_range(20..600));
+            if let Some(way) = self.ways.choose(rng) {
+                world.reset(*way);
+            }
+        }
+        false
+    }
+
+    fn end(self: Box<Self>, world: &mut World) -> u64 {
+        sum(world, &both(self.ways), |traffic| traffic.resets) - self.resets_before
+    }
+}
+
+pub(super) fn resets(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
+    let node = any_node(&mut scene);
+    let ways = outward(node, &others(scene.world, node));
+    let resets_before = sum(scene.world, &both(ways.clone()), |traffic| traffic.resets);
+    let next_at = scene.world.elapsed();
+    Some(Box::new(Resets { ways, resets_before, next_at }))
+}

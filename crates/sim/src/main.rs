@@ -1,0 +1,170 @@
+//! `sim`: runs seeds, and runs one again.
+
+mod interpose;
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use sim::trace::Checksum;
+use sim::{Bug, Options, Report, Summary};
+
+/// Deterministic simulation of whole clusters of the real server.
+#[derive(Parser)]
+#[command(name = "sim", version)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs seeds one after another, and says which failed. Exits with 1 if one did.
+    Run {
+        /// How many seeds.
+        #[arg(long, default_value_t = 20)]
+        seeds: u64,
+        /// The first.
+        #[arg(long, default_value_t = 1)]
+        first: u64,
+        #[command(flatten)]
+        how: How,
+        /// Prints a JSON object for each seed and one for all of them.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Runs one seed again.
+    Replay {
+        /// The seed.
+        seed: u64,
+        #[command(flatten)]
+        how: How,
+    },
+}
+
+#[derive(clap::Args)]
+struct How {
+    /// How long things go wrong in each seed, in simulated minutes.
+    #[arg(long, default_value_t = 0.5)]
+    minutes: f64,
+    /// Nodes in the cluster; as the seed decides if not given.
+    #[arg(long)]
+    nodes: Option<u64>,
+    /// Writes the whole debug log of all nodes and all traffic, with simulated time, to this file.
+    #[arg(long)]
+    trace: Option<PathBuf>,
+    /// Says the checksum of what --trace would write.
+    #[arg(long, conflicts_with = "trace")]
+    checksum: bool,
+    /// Plants a bug that the checks must find.
+    #[arg(long, value_parser = parse_bug)]
+    bug: Option<Bug>,
+}
+
+fn parse_bug(name: &str) -> Result<Bug, String> {
+    let found = Bug::ALL.into_iter().find(|bug| format!("{bug:?}").eq_ignore_ascii_case(name));
+    found.ok_or_else(|| format!("no such bug; there are {:?}", Bug::ALL))
+}
+
+impl How {
+    fn options(&self) -> Options {
+        Options { chaos: Duration::from_secs_f64(self.minutes * 60.0), nodes: self.nodes, bug: self.bug }
+    }
+
+    /// The flags that make a replay go the same way.
+    fn flags(&self) -> String {
+        let nodes = self.nodes.map(|nodes| format!(" --nodes {nodes}")).unwrap_or_default();
+        let bug = self.bug.map(|bug| format!(" --bug {bug:?}").to_lowercase()).unwrap_or_default();
+        format!("--minutes {}{nodes}{bug}", self.minutes)
+    }
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let clean = match Args::parse().command {
+        Command::Run { seeds, first, how, json } => run_many(first..first + seeds, &how, json)?,
+        Command::Replay { seed, how } => {
+            let report = run_one(seed, &how)?;
+            print(&format!("{report}\n"));
+            report.violations.iter().for_each(|violation| print(&format!("  {violation}\n")));
+            report.is_clean()
+        }
+    };
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run_many(seeds: std::ops::Range<u64>, how: &How, json: bool) -> anyhow::Result<bool> {
+    let mut summary = Summary::default();
+    for seed in seeds {
+        let report = run_one(seed, how)?;
+        summary.add(&report);
+        tell(&report, how, json);
+    }
+    print(&if json { format!("{}\n", summary.to_json()) } else { summary.to_string() });
+    Ok(summary.failed().is_empty())
+}
+
+/// Progress, and all that is known of a failure.
+fn tell(report: &Report, how: &How, json: bool) {
+    if json {
+        let line = serde_json::json!({
+            "seed": report.seed,
+            "digest": format!("{:08x}", report.digest),
+            "violations": report.violations,
+            "harmless": report.harmless(),
+            "simulated_seconds": report.simulated.as_secs_f64(),
+            "cpu_seconds": report.cpu.as_secs_f64(),
+        });
+        return print(&format!("{line}\n"));
+    }
+    print(&format!("{report}\n"));
+    for violation in &report.violations {
+        print(&format!("  {violation}\n"));
+    }
+    if !report.is_clean() {
+        print(&format!("  again: cargo xtask sim replay {} {} --trace FILE\n", report.seed, how.flags()));
+    }
+}
+
+/// Runs a seed on a thread of its own, where nothing of another seed is left.
+fn run_one(seed: u64, how: &How) -> anyhow::Result<Report> {
+    let options = how.options();
+    let checksum = Checksum::default();
+    let file = how.trace.as_ref().map(|path| {
+        File::options()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .open(path)
+            .with_context(|| format!("create the trace file {}", path.display()))
+    });
+    let file = file.transpose()?;
+    let simulated = || match file {
+        Some(file) => {
+            let subscriber = sim::trace::subscriber(Mutex::new(BufWriter::new(file)));
+            tracing::subscriber::with_default(subscriber, || sim::run(seed, &options))
+        }
+        None if how.checksum => {
+            let writer = checksum.clone();
+            let subscriber = sim::trace::subscriber(move || writer.clone());
+            tracing::subscriber::with_default(subscriber, || sim::run(seed, &options))
+        }
+        None => sim::run(seed, &options),
+    };
+    let mut report = std::thread::scope(|scope| -> anyhow::Result<Report> {
+        let thread = std::thread::Builder::new().stack_size(8 << 20).spawn_scoped(scope, simulated);
+        Ok(thread.context("start a thread")?.join().expect("a run catches its panics")?)
+    })?;
+    report.trace = how.checksum.then(|| checksum.sum());
+    Ok(report)
+}
+
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    // Nobody to tell is no reason to stop.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}

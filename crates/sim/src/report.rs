@@ -1,0 +1,245 @@
+//! What came of a run, and of many.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::faults::Tally;
+use crate::trace::Sum;
+
+/// What came of one seed.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The seed.
+    pub seed: u64,
+    /// A checksum of all that clients saw, with times: equal whenever the seed runs again.
+    pub digest: u32,
+    /// Of the trace, if it was asked for.
+    pub trace: Option<Sum>,
+    /// What is wrong, as sentences; nothing if all is well.
+    pub violations: Vec<String>,
+    /// Faults.
+    pub tally: Tally,
+    /// Nodes.
+    pub nodes: u64,
+    /// Requests that clients sent.
+    pub requests: u64,
+    /// Of those, writes that were answered.
+    pub writes: u64,
+    /// Of those, requests whose outcome nobody told.
+    pub unknown: u64,
+    /// Watch events.
+    pub events: u64,
+    /// Sessions that expired.
+    pub expired: u64,
+    /// Things that happened on the way and that a run should have seen.
+    pub coverage: Coverage,
+    /// Simulated time.
+    pub simulated: Duration,
+    /// Time of the CPU.
+    pub cpu: Duration,
+    /// How long after the last fault was taken back every client's writes went through again.
+    pub recovered_after: Option<Duration>,
+}
+
+/// Rare paths that were taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Coverage {
+    /// Times another node came to lead.
+    pub leader_changes: u64,
+    /// Processes that were started, the first of each node included.
+    pub starts: u64,
+    /// Snapshots that a node took, or was sent.
+    pub snapshots: u64,
+}
+
+impl Coverage {
+    fn add(&mut self, other: Coverage) {
+        self.leader_changes += other.leader_changes;
+        self.starts += other.starts;
+        self.snapshots += other.snapshots;
+    }
+}
+
+impl Report {
+    /// Whether all is well.
+    pub fn is_clean(&self) -> bool {
+        self.violations.is_empty()
+    }
+
+    /// Kinds of faults that were planned for this run and never bit.
+    pub fn harmless(&self) -> Vec<String> {
+        self.tally.iter().filter(|(_, count)| count.bit == 0).map(|(kind, _)| kind.to_string()).collect()
+    }
+}
+
+/// One line.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = if self.is_clean() { "ok" } else { "FAILED" };
+        write!(
+            f,
+            "seed {:>6} {verdict:<6} {} nodes, {:.0} s simulated in {:.1} s, {} requests, {} unknown, {} events, digest {:08x}",
+            self.seed,
+            self.nodes,
+            self.simulated.as_secs_f64(),
+            self.cpu.as_secs_f64(),
+            self.requests,
+            self.unknown,
+            self.events,
+            self.digest,
+        )?;
+        if let Some(Sum { crc, bytes }) = self.trace {
+            write!(f, ", trace {crc:08x} of {bytes} bytes")?;
+        }
+        match self.recovered_after {
+            Some(after) => write!(f, ", recovered in {} ms", after.as_millis())?,
+            None => write!(f, ", never recovered")?,
+        }
+        let harmless = self.harmless();
+        if !harmless.is_empty() {
+            write!(f, ", harmless: {}", harmless.join(" "))?;
+        }
+        Ok(())
+    }
+}
+
+/// What came of many seeds.
+#[derive(Default)]
+pub struct Summary {
+    seeds: u64,
+    failed: Vec<u64>,
+    tally: Tally,
+    requests: u64,
+    writes: u64,
+    unknown: u64,
+    events: u64,
+    expired: u64,
+    coverage: Coverage,
+    simulated: Duration,
+    cpu: Duration,
+    recoveries: Vec<Duration>,
+}
+
+/// One kind of fault in a [`Summary`], for machines.
+#[derive(Serialize)]
+struct FaultLine {
+    kind: String,
+    planned: u64,
+    begun: u64,
+    bit: u64,
+    bites: u64,
+}
+
+/// A [`Summary`] for machines.
+#[derive(Serialize)]
+struct SummaryLine<'a> {
+    seeds: u64,
+    failed: &'a [u64],
+    requests: u64,
+    acknowledged_writes: u64,
+    unknown: u64,
+    watch_events: u64,
+    expired_sessions: u64,
+    coverage: Coverage,
+    simulated_seconds: f64,
+    cpu_seconds: f64,
+    recovery_ms_p50: u128,
+    recovery_ms_max: u128,
+    faults: Vec<FaultLine>,
+}
+
+impl Summary {
+    /// Adds a run.
+    pub fn add(&mut self, report: &Report) {
+        self.seeds += 1;
+        if !report.is_clean() {
+            self.failed.push(report.seed);
+        }
+        self.tally.add(&report.tally);
+        self.requests += report.requests;
+        self.writes += report.writes;
+        self.unknown += report.unknown;
+        self.events += report.events;
+        self.expired += report.expired;
+        self.coverage.add(report.coverage);
+        self.simulated += report.simulated;
+        self.cpu += report.cpu;
+        self.recoveries.extend(report.recovered_after);
+        self.recoveries.sort_unstable();
+    }
+
+    /// Seeds that failed.
+    pub fn failed(&self) -> &[u64] {
+        &self.failed
+    }
+
+    /// As one JSON object.
+    pub fn to_json(&self) -> String {
+        let line = |(kind, count): (crate::faults::Kind, crate::faults::Count)| FaultLine {
+            kind: kind.to_string(),
+            planned: count.planned,
+            begun: count.begun,
+            bit: count.bit,
+            bites: count.bites,
+        };
+        let line = SummaryLine {
+            seeds: self.seeds,
+            failed: &self.failed,
+            requests: self.requests,
+            acknowledged_writes: self.writes,
+            unknown: self.unknown,
+            watch_events: self.events,
+            expired_sessions: self.expired,
+            coverage: self.coverage,
+            simulated_seconds: self.simulated.as_secs_f64(),
+            cpu_seconds: self.cpu.as_secs_f64(),
+            recovery_ms_p50: self.recovery(self.recoveries.len() / 2).as_millis(),
+            recovery_ms_max: self.recovery(self.recoveries.len().saturating_sub(1)).as_millis(),
+            faults: self.tally.iter().map(line).collect(),
+        };
+        serde_json::to_string(&line).expect("numbers and names have a JSON form")
+    }
+
+    fn recovery(&self, rank: usize) -> Duration {
+        self.recoveries.get(rank).copied().unwrap_or_default()
+    }
+}
+
+/// A table for people.
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ratio = self.simulated.as_secs_f64() / self.cpu.as_secs_f64().max(1e-9);
+        writeln!(
+            f,
+            "{} seeds, {} failed; {:.0} s simulated in {:.0} CPU s ({ratio:.1} simulated seconds per CPU second)",
+            self.seeds,
+            self.failed.len(),
+            self.simulated.as_secs_f64(),
+            self.cpu.as_secs_f64(),
+        )?;
+        writeln!(
+            f,
+            "{} requests, {} acknowledged writes, {} without an answer, {} watch events, {} expired sessions",
+            self.requests, self.writes, self.unknown, self.events, self.expired,
+        )?;
+        writeln!(
+            f,
+            "{} changes of leader, {} starts, {} snapshots",
+            self.coverage.leader_changes, self.coverage.starts, self.coverage.snapshots,
+        )?;
+        writeln!(
+            f,
+            "recovered after the last fault: p50 {} ms, max {} ms",
+            self.recovery(self.recoveries.len() / 2).as_millis(),
+            self.recovery(self.recoveries.len().saturating_sub(1)).as_millis(),
+        )?;
+        writeln!(f, "{:<20} {:>8} {:>8} {:>8} {:>10}", "fault", "planned", "begun", "bit", "bites")?;
+        for (kind, count) in self.tally.iter() {
+            let line = (count.planned, count.begun, count.bit, count.bites);
+            writeln!(f, "{kind:<20} {:>8} {:>8} {:>8} {:>10}", line.0, line.1, line.2, line.3)?;
+        }
+        Ok(())
+    }
+}

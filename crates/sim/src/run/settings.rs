@@ -1,0 +1,100 @@
+//! What a seed decides before anything happens.
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use runtime::disk::sim::Latency;
+
+use server::Sizes;
+
+use super::Options;
+use crate::history::ClientId;
+use crate::planted::{self, Bug};
+use crate::seeded::mix;
+use crate::workload::{Layout, Pace};
+use crate::world;
+
+/// What a run is like.
+pub(super) struct Settings {
+    pub(super) seed: u64,
+    pub(super) world: world::Settings,
+    pub(super) chaos: Duration,
+    pub(super) layout: Layout,
+    pub(super) clients: Vec<ClientSettings>,
+    pub(super) bug: Option<Bug>,
+}
+
+/// What one client is like.
+pub(super) struct ClientSettings {
+    pub(super) id: ClientId,
+    pub(super) host: u64,
+    pub(super) window: usize,
+    pub(super) session_timeout: Duration,
+    pub(super) pace: Pace,
+}
+
+const CLIENT_HOSTS: u64 = 2;
+
+impl Settings {
+    pub(super) fn draw(seed: u64, options: &Options) -> Self {
+        let rng = &mut StdRng::seed_from_u64(mix(seed ^ 0x5e77));
+        let nodes = options.nodes.unwrap_or_else(|| pick(rng, &[3, 3, 3, 3, 3, 3, 5, 1]));
+        let sync_us = pick(rng, &[200, 1000, 3000]);
+        let disk_latency = Latency {
+            read: Duration::from_micros(sync_us / 4),
+            write: Duration::from_micros(sync_us / 10),
+            sync: Duration::from_micros(sync_us),
+            names: Duration::from_micros(sync_us / 4),
+        };
+        let world = world::Settings {
+            seed,
+            nodes,
+            client_hosts: CLIENT_HOSTS,
+            tick: Duration::from_millis(pick(rng, &[1, 1, 2])),
+            latency_max: Duration::from_millis(pick(rng, &[1, 5, 20, 60])),
+            disk_latency,
+            disk_view: planted::disk_view(options.bug),
+            sizes: sizes(rng),
+        };
+        let clients: Vec<ClientSettings> = (1..=rng.random_range(3..=6)).map(|id| client(rng, id)).collect();
+        let layout = Layout {
+            registers: pick(rng, &[2, 6, 20]),
+            places: pick(rng, &[2, 8]),
+            clients: clients.iter().map(|client| client.id).collect(),
+            ephemerals: 3,
+        };
+        Self { seed, world, chaos: options.chaos, layout, clients, bug: options.bug }
+    }
+}
+
+/// Some runs fill many segments and take many snapshots, some none.
+fn sizes(rng: &mut StdRng) -> Sizes {
+    Sizes {
+        journal: journal::Config {
+            segment_bytes: pick(rng, &[64 << 10, 256 << 10, 4 << 20]),
+            block_bytes: pick(rng, &[512, 4096]),
+            batch_bytes_max: pick(rng, &[16 << 10, 4 << 20]),
+            cache_bytes: pick(rng, &[4 << 10, 256 << 10, 32 << 20]),
+            spares_max: pick(rng, &[0, 2, 8]),
+            ..journal::Config::default()
+        },
+        snapshot_log_bytes: pick(rng, &[16 << 10, 128 << 10, 64 << 20]),
+        log_entries_kept: pick(rng, &[0, 16, 512]),
+    }
+}
+
+fn client(rng: &mut StdRng, id: u32) -> ClientSettings {
+    ClientSettings {
+        id: ClientId(id),
+        host: u64::from(id) % CLIENT_HOSTS + 1,
+        window: pick(rng, &[1, 4, 16, 64]),
+        session_timeout: Duration::from_millis(pick(rng, &[4000, 6000, 10_000])),
+        pace: Pace { burst: pick(rng, &[1, 4, 16]), pause: Duration::from_millis(pick(rng, &[20, 80, 300])) },
+    }
+}
+
+fn pick<T: Copy>(rng: &mut StdRng, from: &[T]) -> T {
+    *from.choose(rng).expect("there is something to pick")
+}

@@ -1,0 +1,13 @@
+//! What clients of a run do: lay out the tree, work on it, read all of it in the end.
+
+mod mixed;
+mod orders;
+mod paths;
+mod setup;
+mod verify;
+
+pub use mixed::{Mixed, Pace};
+pub use orders::{Mode, Orders};
+pub use paths::Layout;
+pub use setup::Setup;
+pub use verify::Verify;

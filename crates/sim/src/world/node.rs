@@ -1,0 +1,157 @@
+//! A node of the simulated cluster: its machine, and the server on it.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use consensus::Group;
+use control::Control;
+use runtime::{Disk, Runtime, SeededEntropy, SimDisk};
+use server::{Config, FileSettings, Node, Sizes};
+use tokio::sync::Notify;
+use tracing::{error, info};
+
+use super::host::{PEER_PORT, ZOOKEEPER_PORT};
+use super::network::HostNetwork;
+use super::pools::HostPools;
+use super::time::{self, WallOffset};
+use super::{Host, Wires};
+use crate::seeded::mix;
+
+/// How a node's process sees its disk. The real thing is `SimDisk` itself; a planted bug puts something in between.
+pub type DiskView = fn(SimDisk) -> Arc<dyn Disk>;
+
+/// What a node's process is doing.
+pub enum Phase {
+    /// There is none.
+    Down,
+    /// It has begun and is not up yet.
+    Starting,
+    /// It is up.
+    Running(View),
+    /// It gave up, for this reason. The controller has not cleared it away yet.
+    Failed(String),
+    /// It was asked to stop, and has. The controller has not cleared it away yet.
+    Stopped,
+}
+
+/// What can be seen of a running node from inside its process.
+#[derive(Clone)]
+pub struct View {
+    /// Its control plane.
+    pub control: Arc<Control>,
+    /// Its replica of the control plane's log.
+    pub group: Group,
+}
+
+/// A node's machine. It outlives the node's processes.
+pub struct Machine {
+    /// The node's number.
+    pub number: u64,
+    /// Its disk. Replaced at each crash.
+    pub disk: RefCell<SimDisk>,
+    /// How far its wall clock is off.
+    pub wall: Arc<WallOffset>,
+    /// What its process is doing.
+    pub phase: RefCell<Phase>,
+    /// Asks the process to stop as SIGTERM does.
+    pub(super) stop: RefCell<Arc<Notify>>,
+    pub(super) starts: Cell<u64>,
+    pub(super) seed: u64,
+    pub(super) cluster: String,
+    pub(super) wires: Arc<Wires>,
+    pub(super) disk_view: DiskView,
+    pub(super) sizes: Sizes,
+}
+
+impl Machine {
+    /// What can be seen of the process, if it is up.
+    pub fn view(&self) -> Option<View> {
+        match &*self.phase.borrow() {
+            Phase::Running(view) => Some(view.clone()),
+            _ => None,
+        }
+    }
+
+    /// How many processes were started.
+    pub fn starts(&self) -> u64 {
+        self.starts.get()
+    }
+
+    /// Asks the process to stop as SIGTERM does; its phase tells when it has.
+    pub fn ask_to_stop(&self) {
+        self.stop.borrow().notify_one();
+    }
+
+    fn config(&self) -> Config {
+        let settings = FileSettings {
+            data_dir: Some("/data".into()),
+            node_id: Some(self.number),
+            cluster: Some(self.cluster.clone()),
+            zookeeper: Some(format!("{}:{ZOOKEEPER_PORT}", Host::Node(self.number))),
+            admin: Some("off".into()),
+            ..FileSettings::default()
+        };
+        let config = Config::from_settings(settings).expect("the simulator configures its nodes well");
+        Config { sizes: self.sizes.clone(), ..config }
+    }
+
+    /// The world as a new process on this machine sees it. To be called on the host.
+    fn runtime(&self) -> Runtime {
+        let start = self.starts.get() + 1;
+        self.starts.set(start);
+        let clock = time::clock(Arc::clone(&self.wall));
+        let disk = self.disk.borrow().clone();
+        disk.set_clock(clock.clone());
+        let network = HostNetwork {
+            host: Host::Node(self.number),
+            wires: Arc::clone(&self.wires),
+            clock: clock.clone(),
+        };
+        Runtime {
+            network: Arc::new(network),
+            disk: (self.disk_view)(disk),
+            clock,
+            entropy: Arc::new(SeededEntropy::new(mix(self.seed ^ mix(self.number << 32 | start)))),
+            pools: Arc::new(HostPools::new()),
+        }
+    }
+}
+
+/// The peer addresses of a cluster, as `--cluster` takes them.
+pub(super) fn cluster(nodes: u64) -> String {
+    let member = |number| format!("{number}={}:{PEER_PORT}", Host::Node(number));
+    (1..=nodes).map(member).collect::<Vec<_>>().join(",")
+}
+
+/// The whole life of a process on a machine. It never returns: the controller ends it.
+pub(super) async fn run(machine: Rc<Machine>) -> turmoil::Result {
+    let end = live(&machine).await;
+    match &end {
+        Phase::Failed(why) => error!(node = machine.number, %why, "process ended"),
+        _ => info!(node = machine.number, "process ended"),
+    }
+    machine.phase.replace(end);
+    std::future::pending().await
+}
+
+async fn live(machine: &Machine) -> Phase {
+    let stop = Arc::new(Notify::new());
+    machine.stop.replace(Arc::clone(&stop));
+    machine.phase.replace(Phase::Starting);
+    let node = match Node::start(machine.runtime(), machine.config()).await {
+        Ok(node) => node,
+        Err(error) => return Phase::Failed(format!("did not start: {error}")),
+    };
+    machine
+        .phase
+        .replace(Phase::Running(View { control: Arc::clone(node.control()), group: node.group().clone() }));
+    tokio::select! {
+        biased;
+        () = stop.notified() => {
+            node.stop().await;
+            Phase::Stopped
+        }
+        why = node.failed() => Phase::Failed(why),
+    }
+}

@@ -1,0 +1,203 @@
+//! What the links between hosts do to what is sent over them, and how often they did it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::Waker;
+
+use parking_lot::Mutex;
+
+use super::Host;
+
+/// A direction between two hosts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Way {
+    /// Who sends.
+    pub from: Host,
+    /// Who should receive.
+    pub to: Host,
+}
+
+impl Way {
+    /// The other direction.
+    pub fn back(self) -> Self {
+        Self { from: self.to, to: self.from }
+    }
+}
+
+/// What has happened on a [`Way`] so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Traffic {
+    /// Messages sent.
+    pub sent: u64,
+    /// Messages that a cut took, attempts to connect included.
+    pub dropped: u64,
+    /// Messages that were sent while the link was slow or held.
+    pub delayed: u64,
+    /// Connections that were reset.
+    pub resets: u64,
+}
+
+/// Why a host takes no connections.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Down {
+    /// Its process is gone: connections are refused.
+    Process,
+    /// It has no power: nothing answers.
+    Power,
+}
+
+/// What an attempt to connect meets.
+pub(super) enum Reach {
+    Open,
+    Refused,
+    Silent,
+}
+
+/// All links of a world. Shared by the streams on them.
+#[derive(Default)]
+pub struct Wires {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    ways: BTreeMap<Way, Link>,
+    down: BTreeMap<Host, Down>,
+    /// Open streams, by the end that sends.
+    streams: Vec<(Way, Weak<End>)>,
+}
+
+#[derive(Default)]
+struct Link {
+    /// How many reasons there are for it to be cut.
+    cuts: u32,
+    slow: bool,
+    traffic: Traffic,
+}
+
+/// One end of a stream.
+#[derive(Default)]
+pub(super) struct End {
+    reset: AtomicBool,
+    wakers: Mutex<[Option<Waker>; 2]>,
+}
+
+/// Which half of an [`End`] waits.
+#[derive(Clone, Copy)]
+pub(super) enum Half {
+    Read = 0,
+    Write = 1,
+}
+
+impl End {
+    /// True once the stream was reset; otherwise `waker` is called when it is.
+    pub(super) fn is_reset(&self, half: Half, waker: &Waker) -> bool {
+        if self.reset.load(Ordering::Relaxed) {
+            return true;
+        }
+        let place = &mut self.wakers.lock()[half as usize];
+        match place {
+            Some(known) => known.clone_from(waker),
+            None => *place = Some(waker.clone()),
+        }
+        false
+    }
+
+    fn reset(&self) {
+        self.reset.store(true, Ordering::Relaxed);
+        let wakers = std::mem::take(&mut *self.wakers.lock());
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+}
+
+impl Wires {
+    /// Adds a reason to cut a way; true if it was open.
+    pub(super) fn cut(&self, way: Way, in_flight: u64) -> bool {
+        let mut state = self.state.lock();
+        let link = state.ways.entry(way).or_default();
+        link.cuts += 1;
+        link.traffic.dropped += in_flight;
+        link.cuts == 1
+    }
+
+    /// Takes a reason away; true if the way is open now.
+    pub(super) fn mend(&self, way: Way) -> bool {
+        let mut state = self.state.lock();
+        let link = state.ways.entry(way).or_default();
+        assert!(link.cuts > 0, "{way:?} is mended more often than it was cut");
+        link.cuts -= 1;
+        link.cuts == 0
+    }
+
+    /// Messages on this way are late from now on, or no more.
+    pub(super) fn set_slow(&self, way: Way, slow: bool) {
+        self.state.lock().ways.entry(way).or_default().slow = slow;
+    }
+
+    /// Says whether a host takes connections.
+    pub(super) fn set_down(&self, host: Host, down: Option<Down>) {
+        let mut state = self.state.lock();
+        match down {
+            Some(down) => state.down.insert(host, down),
+            None => state.down.remove(&host),
+        };
+    }
+
+    /// What has happened on a way.
+    pub fn traffic(&self, way: Way) -> Traffic {
+        self.state.lock().ways.get(&way).map(|link| link.traffic).unwrap_or_default()
+    }
+
+    /// Resets all streams between two hosts.
+    pub(super) fn reset(&self, way: Way) {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        state.streams.retain(|(_, end)| end.strong_count() > 0);
+        for (of, end) in &state.streams {
+            if (*of == way || *of == way.back())
+                && let Some(end) = end.upgrade()
+            {
+                state.ways.entry(*of).or_default().traffic.resets += 1;
+                end.reset();
+            }
+        }
+    }
+
+    pub(super) fn reach(&self, way: Way) -> Reach {
+        let mut state = self.state.lock();
+        let cut = |state: &State, way| state.ways.get(&way).is_some_and(|link| link.cuts > 0);
+        if cut(&state, way) || cut(&state, way.back()) {
+            let link = state.ways.entry(way).or_default();
+            link.traffic.sent += 1;
+            link.traffic.dropped += 1;
+            return Reach::Silent;
+        }
+        match state.down.get(&way.to) {
+            Some(Down::Process) => Reach::Refused,
+            Some(Down::Power) => Reach::Silent,
+            None => Reach::Open,
+        }
+    }
+
+    pub(super) fn open(&self, way: Way) -> Arc<End> {
+        let end = Arc::new(End::default());
+        let mut state = self.state.lock();
+        if state.streams.len() > 1000 {
+            state.streams.retain(|(_, end)| end.strong_count() > 0);
+        }
+        state.streams.push((way, Arc::downgrade(&end)));
+        end
+    }
+
+    /// Counts a message. True if it gets lost.
+    pub(super) fn sent(&self, way: Way) -> bool {
+        let mut state = self.state.lock();
+        let link = state.ways.entry(way).or_default();
+        let lost = link.cuts > 0;
+        link.traffic.sent += 1;
+        link.traffic.dropped += u64::from(lost);
+        link.traffic.delayed += u64::from(link.slow && !lost);
+        lost
+    }
+}

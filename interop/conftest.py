@@ -1,0 +1,131 @@
+"""Which server the tests run against, and the fixtures that start it."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kazoo.client import KazooClient
+
+from harness import Cluster, connected
+
+_ROOT = Path(__file__).resolve().parent.parent
+_TARGET = Path(os.environ.get("CARGO_TARGET_DIR", _ROOT / "target"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--server", choices=["quorate", "zookeeper"], default="quorate", help="what to test")
+    parser.addoption("--binary", type=Path, default=_TARGET / "release" / "quorate", help="the quorate program")
+    parser.addoption("--java", type=Path, default=_TARGET / "interop-java", help="where Maven has built interop/java")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    marker, reason = {
+        "quorate": ("later", "Quorate does not serve this yet"),
+        "zookeeper": ("quorate_only", "only Quorate promises this"),
+    }[config.getoption("--server")]
+    for item in items:
+        if item.get_closest_marker(marker):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+_measured = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_measured] = []
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    lines = config.stash[_measured]
+    if lines:
+        terminalreporter.section("measured")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Iterator[None]:
+    report = yield
+    if report.failed:
+        clusters = {id(each): each for each in item.funcargs.values() if isinstance(each, Cluster)}
+        for cluster in clusters.values():
+            for node in cluster.nodes:
+                report.sections.append((f"node {node.node_id} at {node.address}", node.log_tail()))
+    return report
+
+
+@pytest.fixture
+def measured(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Notes a line with what the test has measured, printed at the end of the run."""
+    return lambda line: request.config.stash[_measured].append(f"{request.node.name}: {line}")
+
+
+@pytest.fixture(scope="session")
+def is_quorate(request: pytest.FixtureRequest) -> bool:
+    """Whether the server under test makes Quorate's own promises, beyond those of the protocol."""
+    return request.config.getoption("--server") == "quorate"
+
+
+@pytest.fixture(scope="session")
+def java(request: pytest.FixtureRequest) -> Path:
+    """The build folder of interop/java."""
+    return request.config.getoption("--java")
+
+
+@pytest.fixture(scope="session")
+def new_cluster(request: pytest.FixtureRequest, java: Path) -> Callable[[int], Cluster]:
+    """Makes a cluster of the server under test, not started; `with` starts and ends it."""
+    if request.config.getoption("--server") == "zookeeper":
+        return lambda size: Cluster.zookeeper(size, java / "lib")
+    return lambda size: Cluster.quorate(size, request.config.getoption("--binary"))
+
+
+@pytest.fixture(scope="session")
+def single(new_cluster: Callable[[int], Cluster]) -> Iterator[Cluster]:
+    """One node that lives as long as the test run."""
+    with new_cluster(1) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def triple(new_cluster: Callable[[int], Cluster]) -> Iterator[Cluster]:
+    """Three nodes that live as long as the test run; tests leave all of them running."""
+    with new_cluster(3) as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["single", "triple"])
+def cluster(request: pytest.FixtureRequest) -> Cluster:
+    """One node, then three: what holds on one holds on three."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def connect(cluster: Cluster) -> Iterator[Callable[..., KazooClient]]:
+    """Makes connected clients: `connect()`, or `connect(node)` for one that prefers a node; each closed at the end."""
+    with ExitStack() as stack:
+
+        def make(node: Any = None, **options: Any) -> KazooClient:
+            hosts = cluster.hosts if node is None else cluster.hosts_from(node)
+            return stack.enter_context(connected(hosts, **options))
+
+        yield make
+
+
+@pytest.fixture
+def zk(connect: Callable[..., KazooClient]) -> KazooClient:
+    """A connected client."""
+    return connect()
+
+
+@pytest.fixture
+def base(zk: KazooClient) -> Iterator[str]:
+    """A fresh znode under which the test may do what it likes."""
+    path = f"/interop-{uuid.uuid4().hex}"
+    zk.create(path)
+    yield path
+    zk.delete(path, recursive=True)

@@ -1,0 +1,64 @@
+"""Quorate's own server: `quorate serve`."""
+
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from harness.node import Node
+
+_HTTP_SECONDS = 2.0
+
+
+class QuorateNode(Node):
+    """A `quorate serve` process, alone or one of several that form a cluster by themselves."""
+
+    def __init__(
+        self, binary: Path, node_id: int, folder: Path, client_port: int, peer_ports: dict[int, int], admin_port: int
+    ) -> None:
+        super().__init__(node_id, folder, client_port)
+        self._binary = binary
+        self._peer_ports = peer_ports
+        self.admin_port = admin_port
+
+    def command(self) -> list[str]:
+        arguments = [
+            *("--data-dir", str(self.folder / "data")),
+            *("--node-id", str(self.node_id)),
+            *("--peer", f"127.0.0.1:{self._peer_ports[self.node_id]}"),
+            *("--zookeeper", self.address),
+            *("--admin", f"127.0.0.1:{self.admin_port}"),
+            *("--amqp", "off"),
+            *("--kafka", "off"),
+            *("--disque", "off"),
+        ]
+        if len(self._peer_ports) > 1:
+            voters = ",".join(f"{node}=127.0.0.1:{port}" for node, port in self._peer_ports.items())
+            arguments += ["--cluster", voters]
+        return [str(self._binary), "serve", *arguments]
+
+    def ready(self) -> bool:
+        return self._get("/readyz") is not None
+
+    def leads(self) -> bool:
+        status = self.status()
+        groups = status.get("groups") or [{}]
+        return groups[0].get("leader") == status.get("node", self.node_id)
+
+    def status(self) -> dict[str, Any]:
+        """The admin listener's `/status`; empty when it does not answer."""
+        body = self._get("/status")
+        return json.loads(body) if body else {}
+
+    def metrics(self) -> str:
+        """The admin listener's `/metrics`."""
+        return (self._get("/metrics") or b"").decode()
+
+    def _get(self, path: str) -> bytes | None:
+        url = f"http://127.0.0.1:{self.admin_port}{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=_HTTP_SECONDS) as response:
+                return response.read()
+        except (urllib.error.URLError, OSError):
+            return None
