@@ -6,7 +6,7 @@
 //! links ([`proposer`]). It does not know what a command means.
 //!
 //! A command's way: [`Group::propose`] numbers it; the proposer sends it to the leader, again and again if need be; the
-//! leader's sequencer puts all that waits into one entry; openraft replicates it; [`storage::state_machine`] skips what
+//! leader's sequencer puts all that waits into one entry; openraft replicates it; `storage::state_machine` skips what
 //! was applied before and hands the rest to the [`StateMachine`] of every node, which recognises its own by number.
 
 mod error;

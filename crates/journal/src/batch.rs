@@ -12,7 +12,7 @@
 //! 41       0 up to 48
 //! 48       the frames, then zeros up to a multiple of the block
 //! ```
-//! All numbers are little-endian; the checksum starts from [`frame::seed`](crate::frame::seed). A batch is written only
+//! All numbers are little-endian; the checksum starts from `frame::seed`. A batch is written only
 //! after the one before it was synced, so a header with a later number proves that everything before it was durable.
 //! The salt keeps bytes that a client chose from being taken for such a header; the checksum over checksums keeps the
 //! frames of a torn batch from completing another that was later torn at the same place.

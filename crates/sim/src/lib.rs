@@ -8,7 +8,7 @@
 //!
 //! - [`world`]: machines, links, disks, clocks over turmoil.
 //! - [`client`]: a ZooKeeper client; [`history`]: what it saw.
-//! - [`run`]: one seed from beginning to end; [`planted`]: bugs put in on purpose, which the checks must find.
+//! - [`run()`](run()): one seed from beginning to end; [`planted`]: bugs put in on purpose, which the checks must find.
 //!
 //! What runs it is the binary `sim` and the tests; both define the C library's clock and randomness (`interpose.rs`).
 
