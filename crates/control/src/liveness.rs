@@ -19,6 +19,8 @@ use crate::tracker::{Expiry, SessionTracker};
 pub(crate) struct Leading {
     /// The term in which it leads: in another one every clock starts anew.
     term: u64,
+    /// The replica's epoch: when it changes, another leader may have come and gone, and every clock starts anew.
+    epoch: u32,
     pub(crate) tracker: SessionTracker,
 }
 
@@ -85,29 +87,32 @@ impl Control {
     fn follow_leadership(&self) {
         let status = self.log().status();
         let replica = self.replica.read();
+        let epoch = replica.tree.zxid().epoch();
         let mut leading = self.leading.lock();
+        let is_new = |leading: &Leading| (leading.term, leading.epoch) != (status.term, epoch);
         if !status.role.leads() {
             *leading = None;
-        } else if leading.as_ref().is_none_or(|leading| leading.term != status.term) {
+        } else if leading.as_ref().is_none_or(is_new) {
             let mut tracker = SessionTracker::new(self.config.tick, self.runtime.clock.now());
             for session in replica.tree.sessions() {
                 tracker.track(session.id, session.generation, session.timeout_ms);
             }
-            *leading = Some(Leading { term: status.term, tracker });
+            *leading = Some(Leading { term: status.term, epoch, tracker });
         }
     }
 
     fn expire_silent(&self, now: Instant) {
         self.follow_leadership();
-        let expired = self.leading.lock().as_mut().map(|leading| leading.tracker.step(now));
-        for Expiry { session, generation } in expired.into_iter().flatten() {
+        let expired = self.leading.lock().as_mut().map(|leading| (leading.epoch, leading.tracker.step(now)));
+        let Some((epoch, expired)) = expired else { return };
+        for Expiry { session, generation } in expired {
             tracing::info!(%session, "session expired");
             self.metrics.sessions_expired.fetch_add(1, Ordering::Relaxed);
             let command = Command {
                 session: SessionId::NONE,
                 origin: Owner::default(),
                 identities: Vec::new(),
-                operation: Operation::ExpireSession { session, generation },
+                operation: Operation::ExpireSession { session, generation, epoch },
             };
             let mut encoded = BytesMut::new();
             command.encode(&mut encoded);

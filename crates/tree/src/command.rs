@@ -61,12 +61,15 @@ pub enum Operation {
     },
     /// Ends the command's session at the wish of its client.
     CloseSession,
-    /// Ends a session that was silent for too long, unless it has been attached since `generation`.
+    /// Ends a session that was silent for too long, unless it has been attached since `generation`, or another leader
+    /// has come since: this one may have heard nothing because nobody heard it.
     ExpireSession {
         /// The session to end.
         session: SessionId,
         /// The generation that was silent.
         generation: u64,
+        /// The epoch of the leader that waited for it.
+        epoch: u32,
     },
 }
 

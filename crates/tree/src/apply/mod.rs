@@ -36,7 +36,9 @@ impl Tree {
                 let result = self.attach_session(*session, password, *timeout_ms, command.origin);
                 self.outcome(result)
             }
-            Operation::ExpireSession { session, generation } => self.expire_session(*session, *generation),
+            Operation::ExpireSession { session, generation, epoch } => {
+                self.expire_session(*session, *generation, *epoch)
+            }
             Operation::CreateSession { timeout_ms, password } => {
                 self.zxid = self.zxid.next();
                 let reply = self.create_session(command.origin, *timeout_ms, *password);

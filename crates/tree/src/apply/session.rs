@@ -58,11 +58,12 @@ impl Tree {
         }
     }
 
-    /// Without effect, and without a zxid, if the session is gone or was attached since.
-    pub(super) fn expire_session(&mut self, id: SessionId, generation: u64) -> Outcome {
+    /// Without effect, and without a zxid, if the session is gone, was attached since, or has another leader's patience.
+    pub(super) fn expire_session(&mut self, id: SessionId, generation: u64, epoch: u32) -> Outcome {
+        let is_stale = |found: u64| found != generation || epoch != self.zxid.epoch();
         match self.store.sessions.get(id) {
             None => self.outcome(Err(ErrorCode::SessionExpired)),
-            Some(session) if session.generation != generation => self.outcome(Err(ErrorCode::SessionMoved)),
+            Some(session) if is_stale(session.generation) => self.outcome(Err(ErrorCode::SessionMoved)),
             Some(_) => {
                 self.zxid = self.zxid.next();
                 self.end_session(id, Reply::SessionExpired)

@@ -49,9 +49,11 @@ fn operation(record: record::command::Operation) -> Result<Operation, DecodeErro
             timeout_ms: record.timeout_ms,
         },
         Record::CloseSession(record::CloseSession {}) => Operation::CloseSession,
-        Record::ExpireSession(record) => {
-            Operation::ExpireSession { session: session_id(record.session), generation: record.generation }
-        }
+        Record::ExpireSession(record) => Operation::ExpireSession {
+            session: session_id(record.session),
+            generation: record.generation,
+            epoch: record.epoch,
+        },
     })
 }
 

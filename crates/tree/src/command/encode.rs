@@ -47,10 +47,13 @@ fn operation(operation: &Operation) -> record::command::Operation {
             })
         }
         Operation::CloseSession => Record::CloseSession(record::CloseSession {}),
-        Operation::ExpireSession { session, generation } => Record::ExpireSession(record::ExpireSession {
-            session: session.0.cast_unsigned(),
-            generation: *generation,
-        }),
+        Operation::ExpireSession { session, generation, epoch } => {
+            Record::ExpireSession(record::ExpireSession {
+                session: session.0.cast_unsigned(),
+                generation: *generation,
+                epoch: *epoch,
+            })
+        }
     }
 }
 

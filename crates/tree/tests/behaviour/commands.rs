@@ -73,8 +73,9 @@ fn operation() -> impl Strategy<Value = Operation> {
             Operation::AttachSession { session, password, timeout_ms }
         }),
         Just(Operation::CloseSession),
-        (session, any::<u64>())
-            .prop_map(|(session, generation)| Operation::ExpireSession { session, generation }),
+        (session, any::<u64>(), any::<u32>()).prop_map(|(session, generation, epoch)| {
+            Operation::ExpireSession { session, generation, epoch }
+        }),
     ]
 }
 

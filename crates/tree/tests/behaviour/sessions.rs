@@ -4,8 +4,19 @@ use tree::{CreateMode, ErrorCode, Operation, Owner, Password, Reply, SessionId};
 
 use crate::fixture::{Fixture, HERE, PASSWORD, THERE, events};
 
+/// An expiry by the leader of epoch 1, the fixture's.
 fn expire(session: SessionId, generation: u64) -> Operation {
-    Operation::ExpireSession { session, generation }
+    Operation::ExpireSession { session, generation, epoch: 1 }
+}
+
+#[test]
+fn an_expiry_of_an_earlier_leader_changes_nothing() {
+    let mut f = Fixture::new();
+    f.tree.begin_epoch();
+    let before = f.last_zxid();
+    let outcome = f.apply(expire(f.session, 0));
+    assert_eq!((outcome.result, outcome.zxid), (Err(ErrorCode::SessionMoved), before));
+    assert!(f.tree.session(f.session).is_some());
 }
 
 #[test]

@@ -138,9 +138,10 @@ impl Naive {
                 let (generation, timeout_ms) = (found.generation, *timeout_ms);
                 return Ok(Reply::SessionAttached { session: *session, generation, timeout_ms, previous });
             }
-            Operation::ExpireSession { session, generation } => {
+            Operation::ExpireSession { session, generation, epoch } => {
                 let found = self.sessions.get(&session.0).ok_or(ErrorCode::SessionExpired)?;
-                require(found.generation == *generation, ErrorCode::SessionMoved)?;
+                let is_of_this_leader = self.zxid >> 32 == i64::from(*epoch);
+                require(found.generation == *generation && is_of_this_leader, ErrorCode::SessionMoved)?;
                 self.zxid += 1;
                 self.end(*session, triggers);
                 *ended = Some(*session);

@@ -242,7 +242,15 @@ impl What {
             Self::Close => Operation::CloseSession,
             Self::Expire { late } => {
                 let generation = state.sessions.get(&session.0).map_or(0, |session| session.generation);
-                Operation::ExpireSession { session, generation: generation + u64::from(*late) }
+                // Late by a move of the session, or by a change of the leader.
+                let (moved, led) =
+                    (u64::from(*late && generation % 2 == 0), u32::from(*late && generation % 2 == 1));
+                let epoch = (state.zxid >> 32) as u32;
+                Operation::ExpireSession {
+                    session,
+                    generation: generation + moved,
+                    epoch: epoch.wrapping_sub(led),
+                }
             }
         }
     }
