@@ -243,8 +243,10 @@ impl What {
             Self::Expire { late } => {
                 let generation = state.sessions.get(&session.0).map_or(0, |session| session.generation);
                 // Late by a move of the session, or by a change of the leader.
-                let (moved, led) =
-                    (u64::from(*late && generation % 2 == 0), u32::from(*late && generation % 2 == 1));
+                let (moved, led) = (
+                    u64::from(*late && generation.is_multiple_of(2)),
+                    u32::from(*late && !generation.is_multiple_of(2)),
+                );
                 let epoch = (state.zxid >> 32) as u32;
                 Operation::ExpireSession {
                     session,
