@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use openraft::async_runtime::watch::WatchReceiver;
-use openraft::{BasicNode, ReadPolicy};
+use openraft::{BasicNode, Instant as _, ReadPolicy};
 use parking_lot::RwLock;
 use runtime::{Clock, Task};
 use tokio::sync::watch;
@@ -147,6 +147,8 @@ pub(crate) struct GroupInner {
     pub(crate) progress: watch::Receiver<Progress>,
     pub(crate) peers: Arc<Peers>,
     pub(crate) clock: Clock,
+    /// After so long without a word of a quorum, a leader no longer counts itself as one.
+    pub(crate) quorum_patience: Duration,
     pub(crate) tasks: Vec<Task>,
 }
 
@@ -325,28 +327,64 @@ impl Group {
         }
     }
 
-    /// Hands the leadership to the voter that is furthest, if this node leads and there is one; completes when another
-    /// leader is known, or after `patience`.
-    pub async fn hand_over(&self, patience: Duration) -> bool {
-        let status = self.status();
-        if !status.leadership.is_self {
-            return true;
-        }
-        let is_other_voter = |node: NodeId| {
-            node != self.inner.node && status.members.iter().any(|member| member.node == node && member.voter)
-        };
-        let furthest = status
-            .replicas
-            .iter()
-            .filter(|replica| is_other_voter(replica.node))
-            .max_by_key(|replica| replica.matched_index);
-        let Some(heir) = furthest else { return false };
-        if self.inner.core.raft.trigger().transfer_leader(heir.node.0).await.is_err() {
+    /// Whether this node leads and a quorum has confirmed that lately. A leader that is cut off from the others does not
+    /// learn of its successor: only this tells it to serve no longer as one.
+    pub fn leads_with_quorum(&self) -> bool {
+        if !self.inner.leadership.borrow().is_self {
             return false;
         }
+        let metrics = self.inner.core.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let alone = metrics.membership_config.voter_ids().all(|voter| voter == self.inner.node.0);
+        alone || metrics.last_quorum_acked.is_some_and(|acked| acked.elapsed() <= self.inner.quorum_patience)
+    }
+
+    /// Hands the leadership to the voter that is furthest, if this node leads and there is one; completes when another
+    /// leader is known, when there is nobody left to take over, or after `patience`.
+    pub async fn hand_over(&self, patience: Duration) -> bool {
+        if !self.inner.leadership.borrow().is_self {
+            return true;
+        }
+        self.inner.clock.timeout(patience, self.find_heir()).await.unwrap_or(false)
+    }
+
+    /// Asks one voter after another, as they go away, until another leader is known: true; or nobody is there: false.
+    async fn find_heir(&self) -> bool {
+        const LOOK: Duration = Duration::from_millis(20);
         let mut leadership = self.inner.leadership.clone();
-        let other = leadership.wait_for(|now| now.leader.is_some() && !now.is_self);
-        self.inner.clock.timeout(patience, other).await.is_ok_and(|changed| changed.is_ok())
+        let mut asked = None;
+        loop {
+            let now = *leadership.borrow_and_update();
+            if now.leader.is_some() && !now.is_self {
+                return true;
+            }
+            let Some(heir) = self.furthest_voter() else { return false };
+            if asked != Some(heir) {
+                if self.inner.core.raft.trigger().transfer_leader(heir.0).await.is_err() {
+                    return false;
+                }
+                asked = Some(heir);
+            }
+            let changed = self.inner.clock.timeout(LOOK, leadership.changed()).await;
+            if changed.is_ok_and(|changed| changed.is_err()) {
+                return false;
+            }
+        }
+    }
+
+    /// The other voter whose log is longest, of those that are connected.
+    fn furthest_voter(&self) -> Option<NodeId> {
+        let status = self.status();
+        let is_heir = |member: &&Member| {
+            let link = self.inner.peers.known_link(member.node, Lane::Control);
+            member.voter && member.node != self.inner.node && link.is_some_and(|link| link.is_connected())
+        };
+        let matched = |node: NodeId| {
+            let replica = status.replicas.iter().find(|replica| replica.node == node);
+            replica.and_then(|replica| replica.matched_index)
+        };
+        let heirs = status.members.iter().filter(is_heir).map(|member| member.node);
+        heirs.max_by_key(|node| matched(*node))
     }
 }
 

@@ -230,6 +230,7 @@ impl Consensus {
             progress,
             peers: self.peers.clone(),
             clock: clock.clone(),
+            quorum_patience: self.config.election_timeout.1 * 3,
             tasks,
         };
         let opened = Group { inner: Arc::new(inner) };

@@ -8,6 +8,7 @@ mod harness;
 use std::time::Duration;
 
 use harness::{Cluster, within};
+use runtime::SystemClock;
 
 #[tokio::test]
 async fn a_single_node_serves_at_once() {
@@ -126,6 +127,65 @@ async fn a_wiped_data_directory_is_refused_under_its_old_identity() {
     cluster.restart(victim).await;
     tokio_sleep(Duration::from_secs(2)).await;
     assert_eq!(cluster.node(victim).applied().len(), 0, "a wiped node was let in");
+}
+
+#[tokio::test]
+async fn a_data_directory_from_a_backup_is_refused() {
+    let mut cluster = Cluster::start(3).await;
+    cluster.propose(1, 0..10);
+    cluster.converged(10).await;
+    let leader = cluster.leader().await;
+    let victim = if leader == 1 { 2 } else { 1 };
+    cluster.kill(victim).await;
+    let backup = cluster.backup(victim);
+    cluster.restart(victim).await;
+    // It votes and acknowledges, and would break those promises if it forgot them.
+    cluster.propose(leader, 10..20);
+    cluster.converged(20).await;
+    cluster.kill(victim).await;
+    let today = cluster.backup(victim);
+    cluster.restore(victim, backup);
+    cluster.restart(victim).await;
+    tokio_sleep(Duration::from_secs(2)).await;
+    assert!(cluster.node(victim).applied().len() < 20, "a node with yesterday's directory was let in");
+    cluster.kill(victim).await;
+    cluster.restore(victim, today);
+    cluster.restart(victim).await;
+    cluster.converged(20).await;
+}
+
+#[tokio::test]
+async fn a_leader_without_a_quorum_says_so() {
+    let mut cluster = Cluster::start(3).await;
+    cluster.propose(1, 0..10);
+    cluster.converged(10).await;
+    let leader = cluster.leader().await;
+    for node in (1..=3).filter(|node| *node != leader) {
+        assert!(!cluster.node(node).group.leads_with_quorum());
+        assert!(cluster.node(leader).group.leads_with_quorum());
+    }
+    let others: Vec<u64> = (1..=3).filter(|node| *node != leader).collect();
+    cluster.kill(others[0]).await;
+    tokio_sleep(Duration::from_secs(2)).await;
+    assert!(cluster.node(leader).group.leads_with_quorum(), "two of three are a quorum");
+    cluster.kill(others[1]).await;
+    let alone = cluster.node(leader);
+    within(Duration::from_secs(3), || !alone.group.leads_with_quorum()).await;
+}
+
+#[tokio::test]
+async fn the_last_node_does_not_wait_for_an_heir() {
+    let mut cluster = Cluster::start(3).await;
+    cluster.propose(1, 0..10);
+    cluster.converged(10).await;
+    let leader = cluster.leader().await;
+    for node in (1..=3).filter(|node| *node != leader) {
+        cluster.kill(node).await;
+    }
+    let long = Duration::from_secs(60);
+    let handed_over = cluster.node(leader).group.hand_over(long);
+    let handed_over = SystemClock::clock().timeout(long / 2, handed_over).await.unwrap();
+    assert!(!handed_over);
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test over real sockets waits in real time")]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
-use runtime::{BoxFuture, Runtime};
+use runtime::{BoxFuture, Instant, Runtime};
 use tree::{Counters, Identity, WatchCounts, Zxid};
 
 use crate::budget::Budget;
@@ -58,6 +58,8 @@ pub struct Control {
     pub(crate) budget: Budget,
     /// The clocks of all sessions, while this node leads.
     pub(crate) leading: Mutex<Option<Leading>>,
+    /// When the last report that a leader took was begun.
+    pub(crate) leader_reached: Mutex<Instant>,
     pub(crate) metrics: Metrics,
     log: OnceLock<Arc<dyn ReplicatedLog>>,
     next_connection: AtomicU64,
@@ -72,15 +74,16 @@ impl Control {
         Arc::new(Self {
             budget: Budget::new(config.proposed_bytes_max),
             config,
-            runtime,
             replica: RwLock::default(),
             pending: Mutex::default(),
             connections: Mutex::default(),
             leading: Mutex::default(),
+            leader_reached: Mutex::new(runtime.clock.now()),
             metrics: Metrics::default(),
             log: OnceLock::new(),
             next_connection,
             applied: AtomicI64::new(0),
+            runtime,
         })
     }
 

@@ -31,18 +31,21 @@ struct Report {
     sent: BoxFuture<'static, Result<(), Unavailable>>,
 }
 
-/// What this node owes the leader, and when it last reached it.
+/// What this node owes the leader.
 struct Reporter {
     unreported: BTreeSet<SessionId>,
     under_way: Option<Report>,
-    /// When the last report that the leader took was begun.
-    reached: Instant,
     /// When to try again, after a report that failed: much sooner than the next is due, so that an election does not
     /// count against the clients for longer than it lasts.
     retry: Option<Instant>,
 }
 
 impl Control {
+    /// For how long this node has not reached a leader: below a tick while all is well.
+    pub fn leader_unreached_for(&self) -> Duration {
+        self.runtime.clock.now().saturating_since(*self.leader_reached.lock())
+    }
+
     /// Another node, or this one, has heard of these sessions. To be called on the leader.
     ///
     /// # Errors
@@ -61,21 +64,24 @@ impl Control {
     pub(crate) async fn keep_sessions(self: Arc<Self>) {
         let clock = self.runtime.clock.clone();
         let interval = (self.config.tick / 2).max(Duration::from_millis(1));
-        let mut reporter =
-            Reporter { unreported: BTreeSet::new(), under_way: None, reached: clock.now(), retry: None };
+        let mut reporter = Reporter { unreported: BTreeSet::new(), under_way: None, retry: None };
         let mut next = clock.now() + interval;
         loop {
             let wake = reporter.retry.map_or(next, |retry| retry.min(next));
             tokio::select! {
                 biased;
-                result = reporter.sent() => reporter.on_sent(result, clock.now() + interval / 5),
+                result = reporter.sent() => {
+                    if let Some(began) = reporter.on_sent(result, clock.now() + interval / 5) {
+                        *self.leader_reached.lock() = began;
+                    }
+                }
                 () = clock.sleep_until(wake) => {
                     let now = clock.now();
                     if now >= next {
                         next = now + interval;
                         self.expire_silent(now);
                         self.collect_active(&mut reporter.unreported);
-                        self.close_isolated(now, reporter.reached);
+                        self.close_isolated(now);
                     }
                     reporter.begin(now, |sessions| self.log().report_active(sessions));
                 }
@@ -129,7 +135,8 @@ impl Control {
 
     /// Ends the connections whose session the leader may give up soon without this node learning of it. The clients then
     /// have a third of their timeout left to find a better node.
-    fn close_isolated(&self, now: Instant, reached: Instant) {
+    fn close_isolated(&self, now: Instant) {
+        let reached = *self.leader_reached.lock();
         let connections = self.connections.lock();
         for outbox in connections.iter() {
             let isolated = outbox.binding().is_some_and(|binding| {
@@ -164,14 +171,14 @@ impl Reporter {
         }
     }
 
-    fn on_sent(&mut self, result: Result<(), Unavailable>, retry: Instant) {
-        let Some(report) = self.under_way.take() else { return };
-        match result {
-            Ok(()) => self.reached = self.reached.max(report.began),
-            Err(Unavailable) => {
-                self.unreported.extend(report.sessions);
-                self.retry = Some(retry);
-            }
+    /// When the report was begun, if the leader has taken it.
+    fn on_sent(&mut self, result: Result<(), Unavailable>, retry: Instant) -> Option<Instant> {
+        let report = self.under_way.take()?;
+        if result.is_err() {
+            self.unreported.extend(report.sessions);
+            self.retry = Some(retry);
+            return None;
         }
+        Some(report.began)
     }
 }

@@ -95,7 +95,9 @@ impl ReplicatedLog for GroupLog {
     fn status(&self) -> LogStatus {
         let leadership = *self.group.leadership().borrow();
         let standing = self.group.standing();
-        let role = match leadership.leader {
+        let is_cut_off = leadership.is_self && !self.group.leads_with_quorum();
+        let leader = leadership.leader.filter(|_| !is_cut_off);
+        let role = match leader {
             None => Role::Looking,
             Some(_) if leadership.is_self && standing.voters == 1 => Role::Standalone,
             Some(_) if leadership.is_self => Role::Leader,
@@ -105,7 +107,7 @@ impl ReplicatedLog for GroupLog {
         LogStatus {
             role,
             term: leadership.term,
-            leader: leadership.leader.map(|node| node.0),
+            leader: leader.map(|node| node.0),
             followers: standing.followers,
             synced_followers: standing.synced_followers,
         }

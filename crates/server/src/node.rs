@@ -68,8 +68,10 @@ impl Parts {
         if !self.caught_up.load(Ordering::Acquire) {
             return Some("catching up with the cluster");
         }
-        let leader = self.group.leadership().borrow().leader;
-        leader.is_none().then_some("no leader is known")
+        // Reports to the leader go out every half tick; two that failed are no accident.
+        let is_cut_off = self.control.leader_unreached_for() > self.control.config().tick * 3 / 2;
+        let is_led = self.control.status().is_some_and(|status| status.leader.is_some());
+        (is_cut_off || !is_led).then_some("no leader can be reached")
     }
 }
 

@@ -191,6 +191,15 @@ impl Cluster {
         self.disks.insert(node, SimDisk::new(node + 100));
     }
 
+    /// A copy of a stopped node's disk.
+    pub(crate) fn backup(&self, node: u64) -> SimDisk {
+        self.disks[&node].backup()
+    }
+
+    pub(crate) fn restore(&mut self, node: u64, backup: SimDisk) {
+        self.disks.insert(node, backup);
+    }
+
     pub(crate) fn propose(&self, node: u64, numbers: Range<u64>) {
         let running = self.node(node);
         let mut next = self.next.lock();

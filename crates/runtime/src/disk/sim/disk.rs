@@ -60,6 +60,20 @@ impl SimDisk {
         let names = state.names.crash(crash, &mut state.rng, &mut counts);
         // Whoever still has this disk sees errors only; the bytes may be many.
         state.names.forget();
+        // Calls that wait for a release must see that it is over.
+        self.shared.stalled.send_replace(false);
+        self.successor(state, names)
+    }
+
+    /// A disk with what is on this one, as from a backup of the whole; this one goes on.
+    pub fn backup(&self) -> SimDisk {
+        let mut state = self.shared.state.lock();
+        let state = &mut *state;
+        let names = state.names.crash(Crash::KeepUnsynced, &mut state.rng, &mut FaultCounts::default());
+        self.successor(state, names)
+    }
+
+    fn successor(&self, state: &mut State, names: Names) -> SimDisk {
         let rng = StdRng::seed_from_u64(state.rng.random());
         let after = Self::of(rng, names, Arc::clone(&self.shared.counts));
         {
@@ -68,8 +82,6 @@ impl SimDisk {
             after.latency = state.latency;
             after.clock = state.clock.clone();
         }
-        // Calls that wait for a release must see that it is over.
-        self.shared.stalled.send_replace(false);
         after
     }
 
