@@ -52,8 +52,8 @@ pub(super) fn stalled(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
 /// A disk that fails a call; the node must notice, and stop.
 struct Failing {
     node: u64,
-    errors_before: u64,
-    /// When the disk has failed a call.
+    failed_before: u64,
+    /// When the disk has failed a sync.
     hit_at: Option<Duration>,
     has_failed: bool,
     /// The power goes after the failure, so that what the failed sync has forgotten is lost.
@@ -63,25 +63,24 @@ struct Failing {
 /// A node may take so long to stop after its disk has failed.
 const NOTICED_WITHIN: Duration = Duration::from_millis(500);
 
-/// Calls that change something and that the disk has failed.
-fn errors(world: &World, node: u64) -> u64 {
-    let counts = world.machine(node).disk.borrow().counts();
-    counts.sync_errors + counts.write_errors + counts.no_space
+/// Syncs that the disk has failed. Other failures may hit what the node can do again, such as the receipt of a snapshot.
+fn failed_syncs(world: &World, node: u64) -> u64 {
+    world.machine(node).disk.borrow().counts().sync_errors
 }
 
 impl Failing {
     fn begin(mut scene: Scene<'_>, plan: impl FnOnce(&mut Scene<'_>, u64)) -> Option<Box<dyn Active>> {
         let node = scene.leader_or_any()?;
-        let errors_before = errors(scene.world, node);
+        let failed_before = failed_syncs(scene.world, node);
         plan(&mut scene, node);
         let then = if scene.rng.random_bool(0.5) { End::Kill } else { End::PowerLoss(Crash::LoseUnsynced) };
-        Some(Box::new(Failing { node, errors_before, hit_at: None, has_failed: false, then }))
+        Some(Box::new(Failing { node, failed_before, hit_at: None, has_failed: false, then }))
     }
 }
 
 impl Active for Failing {
     fn watch(&mut self, world: &mut World, _rng: &mut StdRng) -> bool {
-        if self.hit_at.is_none() && errors(world, self.node) > self.errors_before {
+        if self.hit_at.is_none() && failed_syncs(world, self.node) > self.failed_before {
             self.hit_at = Some(world.elapsed());
         }
         if !self.has_failed && matches!(*world.machine(self.node).phase.borrow(), Phase::Failed(_)) {
@@ -94,8 +93,7 @@ impl Active for Failing {
     fn complaint(&self, world: &World) -> Option<String> {
         let late = self.hit_at.is_some_and(|hit_at| world.elapsed() > hit_at + NOTICED_WITHIN);
         let node = self.node;
-        (late && !self.has_failed)
-            .then(|| format!("node {node} went on after its disk had failed a write or a sync"))
+        (late && !self.has_failed).then(|| format!("node {node} went on after its disk had failed a sync"))
     }
 
     fn end(self: Box<Self>, world: &mut World) -> u64 {

@@ -23,6 +23,8 @@ pub enum Kind {
     SlowLinks,
     /// Connections of a node are reset.
     Resets,
+    /// Some connections of a node bring nothing for moments, while others beside them do.
+    StuckConnections,
     /// A process is killed.
     Kill,
     /// The leader's process is killed.
@@ -62,7 +64,7 @@ pub enum Track {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 22] = [
+    pub const ALL: [Kind; 23] = [
         Kind::Isolate,
         Kind::IsolateLeader,
         Kind::Mute,
@@ -72,6 +74,7 @@ impl Kind {
         Kind::Flaky,
         Kind::SlowLinks,
         Kind::Resets,
+        Kind::StuckConnections,
         Kind::Kill,
         Kind::KillLeader,
         Kind::Stop,
@@ -99,6 +102,7 @@ impl Kind {
             | Kind::Flaky
             | Kind::SlowLinks
             | Kind::Resets
+            | Kind::StuckConnections
             | Kind::ClockJump => Track::Network,
             _ => Track::Machine,
         }

@@ -146,6 +146,7 @@ fn begin(kind: Kind, scene: Scene<'_>) -> Option<Box<dyn Active>> {
         Kind::Flaky => network::flaky(scene),
         Kind::SlowLinks => network::slow_links(scene),
         Kind::Resets => network::resets(scene),
+        Kind::StuckConnections => network::stuck_connections(scene),
         Kind::Kill => process::kill(scene),
         Kind::KillLeader => process::kill_leader(scene),
         Kind::Stop => process::stop(scene),

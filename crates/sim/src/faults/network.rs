@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
 use super::{Active, Scene};
-use crate::world::{Host, Traffic, Way, World};
+use crate::world::{HeldConnections, Host, Traffic, Way, World};
 
 /// What has happened on some ways so far.
 fn sum(world: &World, ways: &[Way], of: fn(&Traffic) -> u64) -> u64 {
@@ -198,4 +198,56 @@ pub(super) fn resets(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
     let resets_before = sum(scene.world, &both(ways.clone()), |traffic| traffic.resets);
     let next_at = scene.world.elapsed();
     Some(Box::new(Resets { ways, resets_before, next_at }))
+}
+
+/// Connections that are held for moments, each time others.
+struct Stuck {
+    ways: Vec<Way>,
+    held: Vec<HeldConnections>,
+    sent_before: u64,
+    turn_at: Duration,
+    bites: u64,
+}
+
+impl Stuck {
+    /// Lets all connections go on, and counts what was sent meanwhile.
+    fn release(&mut self, world: &World) {
+        if !self.held.iter().all(HeldConnections::is_empty) {
+            self.bites += sum(world, &self.ways, |traffic| traffic.sent) - self.sent_before;
+        }
+        self.held.clear();
+    }
+
+    fn hold(&mut self, world: &World, rng: &mut StdRng) {
+        self.sent_before = sum(world, &self.ways, |traffic| traffic.sent);
+        self.held =
+            self.ways.iter().map(|way| world.wires().hold(*way, &mut || rng.random_bool(0.4))).collect();
+    }
+}
+
+impl Active for Stuck {
+    fn watch(&mut self, world: &mut World, rng: &mut StdRng) -> bool {
+        if world.elapsed() >= self.turn_at {
+            let longest = if self.held.is_empty() { 1500 } else { 150 };
+            self.turn_at = world.elapsed() + Duration::from_millis(rng.random_range(20..longest));
+            if self.held.is_empty() {
+                self.hold(world, rng);
+            } else {
+                self.release(world);
+            }
+        }
+        false
+    }
+
+    fn end(mut self: Box<Self>, world: &mut World) -> u64 {
+        self.release(world);
+        self.bites
+    }
+}
+
+pub(super) fn stuck_connections(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
+    let node = any_node(&mut scene);
+    let inward: Vec<Way> = outward(node, &others(scene.world, node)).into_iter().map(Way::back).collect();
+    let turn_at = scene.world.elapsed();
+    Some(Box::new(Stuck { ways: inward, held: Vec::new(), sent_before: 0, turn_at, bites: 0 }))
 }

@@ -24,10 +24,10 @@ pub struct Planned {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Plan(pub Vec<Planned>);
 
-/// Longest pause between two faults of a track, and longest fault, in milliseconds.
+/// Longest pause between two faults of a track, in milliseconds.
 const PAUSE_MS: u64 = 2500;
-const SHORT_MS: u64 = 1500;
-const LONG_MS: u64 = 9000;
+/// Longest faults, in milliseconds. Some outlast the sessions of those whom they cut off.
+const LONGEST_MS: [u64; 8] = [400, 1500, 1500, 1500, 1500, 5000, 9000, 14_000];
 
 impl Plan {
     /// A plan for a cluster of `nodes` from `from` to `until`.
@@ -42,7 +42,7 @@ impl Plan {
             let kinds: Vec<Kind> = kinds.iter().copied().filter(|kind| kind.track() == track).collect();
             let mut at = from + Duration::from_millis(rng.random_range(0..PAUSE_MS));
             while let Some(kind) = kinds.choose(rng).copied().filter(|_| at < until) {
-                let longest = if rng.random_bool(0.25) { LONG_MS } else { SHORT_MS };
+                let longest = LONGEST_MS.choose(rng).copied().unwrap_or(PAUSE_MS);
                 let lasts = Duration::from_millis(rng.random_range(50..longest));
                 plan.push(Planned { at, lasts, kind });
                 at += lasts + Duration::from_millis(rng.random_range(50..PAUSE_MS));

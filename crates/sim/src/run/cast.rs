@@ -72,7 +72,7 @@ impl Cast {
         self.orders.wait_for(&machine.clock, Mode::Work).await;
         let layout = Rc::new(self.settings.layout.clone());
         let seed = self.seed(client.id, 1);
-        let workload = Mixed::new(client.id, layout, Rc::clone(&self.orders), client.pace, seed);
+        let workload = Mixed::new(client.id, layout, Rc::clone(&self.orders), client.habits, seed);
         let mut manner = self.manner(client.id, self.all_nodes(), client.window);
         manner.session_timeout = client.session_timeout;
         self.client(manner, &machine, Box::new(workload)).run().await;

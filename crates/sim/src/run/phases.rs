@@ -122,6 +122,7 @@ impl Phases {
     /// Every client gets a write through, and all nodes agree on a leader.
     fn recover(&mut self) -> Result<(), String> {
         let healed_at = self.world.elapsed();
+        self.orders.set_mode(Mode::Prove);
         let since = self.history.borrow().now();
         self.until(
             RECOVERY_MAX,
@@ -135,6 +136,7 @@ impl Phases {
             },
         )?;
         self.recovered_after = Some(self.world.elapsed() - healed_at);
+        self.orders.set_mode(Mode::Work);
         let calm_until = self.world.elapsed() + CALM;
         while self.world.elapsed() < calm_until {
             self.step()?;

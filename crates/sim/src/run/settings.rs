@@ -13,7 +13,7 @@ use super::Options;
 use crate::history::ClientId;
 use crate::planted::{self, Bug};
 use crate::seeded::mix;
-use crate::workload::{Layout, Pace};
+use crate::workload::{Habits, Layout};
 use crate::world;
 
 /// What a run is like.
@@ -32,7 +32,7 @@ pub(super) struct ClientSettings {
     pub(super) host: u64,
     pub(super) window: usize,
     pub(super) session_timeout: Duration,
-    pub(super) pace: Pace,
+    pub(super) habits: Habits,
 }
 
 const CLIENT_HOSTS: u64 = 2;
@@ -90,8 +90,12 @@ fn client(rng: &mut StdRng, id: u32) -> ClientSettings {
         id: ClientId(id),
         host: u64::from(id) % CLIENT_HOSTS + 1,
         window: pick(rng, &[1, 4, 16, 64]),
-        session_timeout: Duration::from_millis(pick(rng, &[4000, 6000, 10_000])),
-        pace: Pace { burst: pick(rng, &[1, 4, 16]), pause: Duration::from_millis(pick(rng, &[20, 80, 300])) },
+        session_timeout: Duration::from_millis(pick(rng, &[4000, 4000, 6000, 10_000])),
+        habits: Habits {
+            burst: pick(rng, &[1, 4, 16]),
+            pause: Duration::from_millis(pick(rng, &[20, 80, 300])),
+            writes: pick(rng, &[1.0, 1.0, 0.5, 0.02]),
+        },
     }
 }
 

@@ -11,13 +11,16 @@ use super::{Layout, Mode, Orders};
 use crate::client::{Step, Workload};
 use crate::history::{Answer, ClientId, Kind, Op, OpRecord, Outcome, PartAnswer, SessionKey, Tag, Write};
 
-/// How fast a client works.
+/// How a client works.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct Habits {
     /// How many requests it sends at once, at most.
     pub burst: usize,
     /// How long it pauses between, at most.
     pub pause: Duration,
+    /// How much of its work is writing, beside what the rest needs: from 0 to 1. One that hardly writes is served on by a
+    /// node that has lost the others.
+    pub writes: f64,
 }
 
 /// Reads and writes registers, appends to its list, makes and deletes znodes and ephemerals, watches, moves between
@@ -26,7 +29,7 @@ pub struct Mixed {
     client: ClientId,
     layout: Rc<Layout>,
     orders: Rc<Orders>,
-    pace: Pace,
+    habits: Habits,
     rng: StdRng,
     count: u32,
     /// Steps decided and not yet taken.
@@ -37,13 +40,13 @@ pub struct Mixed {
 
 impl Mixed {
     /// A client whose choices `seed` decides.
-    pub fn new(client: ClientId, layout: Rc<Layout>, orders: Rc<Orders>, pace: Pace, seed: u64) -> Self {
+    pub fn new(client: ClientId, layout: Rc<Layout>, orders: Rc<Orders>, habits: Habits, seed: u64) -> Self {
         let rng = StdRng::seed_from_u64(seed);
         Self {
             client,
             layout,
             orders,
-            pace,
+            habits,
             rng,
             count: 0,
             queue: VecDeque::new(),
@@ -52,21 +55,32 @@ impl Mixed {
     }
 
     fn plan(&mut self) {
-        for _ in 0..self.rng.random_range(1..=self.pace.burst) {
+        for _ in 0..self.rng.random_range(1..=self.habits.burst) {
             self.choose();
         }
-        let micros = u64::try_from(self.pace.pause.as_micros()).unwrap_or(u64::MAX).max(1000);
+        let micros = u64::try_from(self.habits.pause.as_micros()).unwrap_or(u64::MAX).max(1000);
         let pause = Duration::from_micros(self.rng.random_range(1000..=micros));
         self.queue.push_back(Step::Pause(pause));
     }
 
     fn choose(&mut self) {
+        let writes = if self.orders.mode() == Mode::Prove { 1.0 } else { self.habits.writes };
+        if self.rng.random_bool(writes) { self.choose_any() } else { self.choose_read() }
+    }
+
+    fn choose_read(&mut self) {
+        match self.rng.random_range(0..20) {
+            0..14 => self.get(),
+            14..18 => self.exists(),
+            _ => self.children(),
+        }
+    }
+
+    fn choose_any(&mut self) {
         match self.rng.random_range(0..1000) {
             0..160 => self.set(false),
             160..300 => self.set(true),
-            300..480 => self.get(),
-            480..560 => self.exists(),
-            560..620 => self.children(),
+            300..620 => self.choose_read(),
             620..680 => self.create_place(),
             680..740 => self.delete_place(),
             740..860 => self.append(),
@@ -203,7 +217,7 @@ impl Mixed {
 impl Workload for Mixed {
     fn next_step(&mut self) -> Step {
         match self.orders.mode() {
-            Mode::Work => {}
+            Mode::Work | Mode::Prove => {}
             Mode::Setup | Mode::Rest | Mode::Verify => return Step::Pause(Duration::from_millis(100)),
         }
         if self.queue.is_empty() {

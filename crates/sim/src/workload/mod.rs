@@ -6,7 +6,7 @@ mod paths;
 mod setup;
 mod verify;
 
-pub use mixed::{Mixed, Pace};
+pub use mixed::{Habits, Mixed};
 pub use orders::{Mode, Orders};
 pub use paths::Layout;
 pub use setup::Setup;

@@ -12,6 +12,8 @@ pub enum Mode {
     Setup,
     /// All work.
     Work,
+    /// All work, and those who hardly write do so too.
+    Prove,
     /// Nobody asks for anything new; sessions are kept.
     Rest,
     /// Everything is read, on every node.

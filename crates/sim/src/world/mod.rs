@@ -27,7 +27,7 @@ pub use host::{Host, PEER_PORT, ZOOKEEPER_PORT};
 pub use network::HostNetwork;
 pub use node::{DiskView, Machine, Phase, View};
 pub use time::WallOffset;
-pub use wires::{Down, Traffic, Way, Wires};
+pub use wires::{Down, HeldConnections, Traffic, Way, Wires};
 
 use crate::seeded::{self, mix};
 

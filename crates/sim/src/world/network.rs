@@ -117,6 +117,9 @@ impl AsyncRead for HostStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.check(Half::Read, context)?;
+        if self.end.is_held() {
+            return Poll::Pending;
+        }
         Pin::new(&mut self.inner).poll_read(context, buffer)
     }
 }

@@ -80,7 +80,30 @@ struct Link {
 #[derive(Default)]
 pub(super) struct End {
     reset: AtomicBool,
+    /// Nothing that has arrived is handed out.
+    held: AtomicBool,
     wakers: Mutex<[Option<Waker>; 2]>,
+}
+
+/// Connections that hand out nothing until this is dropped.
+pub struct HeldConnections(Vec<Arc<End>>);
+
+impl HeldConnections {
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Drop for HeldConnections {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|end| end.release());
+    }
 }
 
 /// Which half of an [`End`] waits.
@@ -102,6 +125,17 @@ impl End {
             None => *place = Some(waker.clone()),
         }
         false
+    }
+
+    /// True while nothing is handed out.
+    pub(super) fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    fn release(&self) {
+        self.held.store(false, Ordering::Relaxed);
+        let wakers = std::mem::take(&mut *self.wakers.lock());
+        wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
     fn reset(&self) {
@@ -162,6 +196,16 @@ impl Wires {
                 end.reset();
             }
         }
+    }
+
+    /// Holds some of the connections that bring data this way, as lost packets that are sent again later do.
+    pub fn hold(&self, way: Way, choose: &mut dyn FnMut() -> bool) -> HeldConnections {
+        let state = self.state.lock();
+        let ends =
+            state.streams.iter().filter(|(of, _)| *of == way.back()).filter_map(|(_, end)| end.upgrade());
+        let held: Vec<Arc<End>> = ends.filter(|_| choose()).collect();
+        held.iter().for_each(|end| end.held.store(true, Ordering::Relaxed));
+        HeldConnections(held)
     }
 
     pub(super) fn reach(&self, way: Way) -> Reach {
