@@ -2,12 +2,11 @@
 //!
 //! The real server ([`server::Node`]) runs over a simulated network, clock and disk: every node and every client in one
 //! thread, and one seed decides everything, from the order of tasks to the sector that a power loss tears. A run has a
-//! phase in which things go wrong ([`faults`]) while clients work ([`workload`]), then one in which nothing does any more
-//! and the cluster must come back; in the end the history of what clients saw is checked ([`check`]), and the replicas must
+//! phase in which things go wrong ([`faults`]) while clients work ([`verify::workload`]), then one in which nothing does any more
+//! and the cluster must come back; in the end the history of what clients saw is checked ([`verify::check`]), and the replicas must
 //! be equal. The same seed gives the same trace, byte for byte ([`trace`]), in any process.
 //!
 //! - [`world`]: machines, links, disks, clocks over turmoil.
-//! - [`client`]: a ZooKeeper client; [`history`]: what it saw.
 //! - [`run()`](run()): one seed from beginning to end; [`planted`]: bugs put in on purpose, which the checks must find.
 //!
 //! What runs it is the binary `sim` and the tests; both define the C library's clock and randomness (`interpose.rs`).
@@ -18,16 +17,12 @@ compile_error!(
      seeded. It is set in .cargo/config.toml; an exported RUSTFLAGS replaces that setting, so add the flag there"
 );
 
-pub mod check;
-pub mod client;
 pub mod faults;
-pub mod history;
 pub mod planted;
 pub mod report;
 pub mod run;
 pub mod seeded;
 pub mod trace;
-pub mod workload;
 pub mod world;
 
 pub use planted::Bug;

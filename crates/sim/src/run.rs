@@ -13,13 +13,13 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::check::check;
-use crate::history::{Event, Outcome};
 use crate::planted::Bug;
 use crate::report::Report;
 use crate::seeded::{self, NotInterposed};
 use phases::Phases;
 use settings::Settings;
+use verify::check::check;
+use verify::history::{Event, Outcome};
 
 /// What is the same for all seeds of a batch.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +71,7 @@ fn act(settings: Settings, report: &mut Report) {
     report.violations.extend(check(&history).into_iter().map(|violation| violation.to_string()));
     report.requests = history.ops.len() as u64;
     report.unknown = history.ops.iter().filter(|record| record.outcome == Outcome::Unknown).count() as u64;
-    let acknowledged = |record: &&crate::history::OpRecord| {
+    let acknowledged = |record: &&verify::history::OpRecord| {
         !record.op.writes().is_empty() && matches!(record.outcome, Outcome::Ok { .. })
     };
     report.writes = history.ops.iter().filter(acknowledged).count() as u64;

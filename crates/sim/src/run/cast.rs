@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::client::{Client, Manner, Workload};
-use crate::history::{ClientId, History};
 use crate::planted;
 use crate::seeded::mix;
-use crate::workload::{Mixed, Mode, Orders, Setup, Verify};
-use crate::world::{ClientHost, World};
+use crate::world::{ClientHost, Host, World, ZOOKEEPER_PORT};
+use verify::client::{Client, Manner, Workload};
+use verify::history::{ClientId, History};
+use verify::workload::{Mixed, Mode, Orders, Setup, Verify};
 
 use super::settings::Settings;
 
@@ -90,6 +90,8 @@ impl Cast {
     }
 
     fn manner(&self, id: ClientId, nodes: Vec<u64>, window: usize) -> Manner {
+        let address = |node| (node, format!("{}:{ZOOKEEPER_PORT}", Host::Node(node)));
+        let nodes = nodes.into_iter().map(address).collect();
         Manner { id, nodes, window, session_timeout: Duration::from_secs(6), seed: self.seed(id, 2) }
     }
 

@@ -13,11 +13,11 @@ use super::observe::Observer;
 use super::replicas;
 use super::settings::Settings;
 use crate::faults::{Nemesis, Plan, Tally};
-use crate::history::{ClientId, History, Moment, Outcome};
 use crate::report::Coverage;
-use crate::seeded::mix;
-use crate::workload::{Mode, Orders};
+use crate::seeded::{self, mix};
 use crate::world::World;
+use verify::history::{ClientId, History, Moment, Outcome};
+use verify::workload::{Mode, Orders};
 
 /// How long each part may take at most, in simulated time.
 const START_MAX: Duration = Duration::from_secs(20);
@@ -46,7 +46,7 @@ pub(super) struct Phases {
 impl Phases {
     pub(super) fn new(settings: Settings) -> Self {
         let settings = Rc::new(settings);
-        let history = Rc::<RefCell<History>>::default();
+        let history = Rc::new(RefCell::new(History::new(seeded::elapsed)));
         let orders = Rc::<Orders>::default();
         let mut world = World::new(settings.world.clone());
         Cast::enter(&mut world, &settings, &history, &orders);

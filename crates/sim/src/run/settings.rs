@@ -10,11 +10,11 @@ use runtime::disk::sim::Latency;
 use server::Sizes;
 
 use super::Options;
-use crate::history::ClientId;
 use crate::planted::{self, Bug};
 use crate::seeded::mix;
-use crate::workload::{Habits, Layout};
 use crate::world;
+use verify::history::ClientId;
+use verify::workload::{Habits, Layout};
 
 /// What a run is like.
 pub(super) struct Settings {

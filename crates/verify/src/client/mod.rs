@@ -1,4 +1,4 @@
-//! A ZooKeeper client over the simulated network: sessions that move between nodes, pipelined requests, watches.
+//! A ZooKeeper client over any [`Network`]: sessions that move between nodes, pipelined requests, watches.
 //!
 //! It decides nothing but where to connect: what to ask comes from a [`Workload`], what came of it goes into the
 //! [`History`]. What the server does wrong on one connection (answers out of order, events that nobody asked for) it
@@ -21,7 +21,6 @@ use runtime::{Clock, Instant, Network};
 pub use watches::{Watches, set_by, used_by};
 
 use crate::history::{Attached, ClientId, ConnectionId, Event, History, Op, OpRecord, SessionKey};
-use crate::world::{Host, ZOOKEEPER_PORT};
 use connection::{Connection, Parting};
 use line::{Credentials, Line};
 
@@ -57,8 +56,8 @@ pub trait Workload {
 pub struct Manner {
     /// Who it is.
     pub id: ClientId,
-    /// Nodes that it connects to.
-    pub nodes: Vec<u64>,
+    /// Nodes that it connects to: their numbers and addresses.
+    pub nodes: Vec<(u64, String)>,
     /// How many requests it has outstanding at most.
     pub window: usize,
     /// The session timeout that it asks for.
@@ -117,8 +116,9 @@ impl Client {
     pub async fn run(mut self) {
         loop {
             let nodes = &self.manner.nodes;
-            let node = *nodes.choose(&mut self.rng).expect("a client has nodes to connect to");
-            match self.attach(node).await {
+            let (node, address) =
+                nodes.choose(&mut self.rng).expect("a client has nodes to connect to").clone();
+            match self.attach(node, &address).await {
                 Some(connection) => {
                     let id = connection.id();
                     let parting = self.serve(connection).await;
@@ -145,10 +145,9 @@ impl Client {
     }
 
     /// A connection to `node` that speaks for the session, or for a new one. `None` if that did not work out.
-    async fn attach(&mut self, node: u64) -> Option<Connection> {
+    async fn attach(&mut self, node: u64, address: &str) -> Option<Connection> {
         let began = self.clock.now();
-        let address = format!("{}:{ZOOKEEPER_PORT}", Host::Node(node));
-        let connected = self.clock.timeout(PATIENCE, self.network.connect(&address)).await;
+        let connected = self.clock.timeout(PATIENCE, self.network.connect(address)).await;
         let mut line = Line::new(connected.ok()?.ok()?);
         let wanted = self.session.as_ref().map(|session| &session.credentials);
         let timeout_ms = i32::try_from(self.manner.session_timeout.as_millis()).unwrap_or(i32::MAX);

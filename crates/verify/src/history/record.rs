@@ -141,7 +141,7 @@ pub enum Event {
 }
 
 /// All that happened in a run.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub struct History {
     /// In order.
     pub events: Vec<Event>,
@@ -150,9 +150,22 @@ pub struct History {
     /// All requests, by number.
     pub ops: Vec<OpRecord>,
     connections: u32,
+    clock: fn() -> Duration,
+}
+
+impl Default for History {
+    /// A history without times.
+    fn default() -> Self {
+        Self::new(|| Duration::ZERO)
+    }
 }
 
 impl History {
+    /// An empty history. `clock` tells the time since the run began.
+    pub fn new(clock: fn() -> Duration) -> Self {
+        Self { events: Vec::new(), times: Vec::new(), ops: Vec::new(), connections: 0, clock }
+    }
+
     /// The moment that is next.
     pub fn now(&self) -> Moment {
         self.events.len()
@@ -166,9 +179,9 @@ impl History {
 
     /// Adds an event.
     pub fn push(&mut self, event: Event) {
-        tracing::debug!(target: "sim::history", at = self.events.len(), ?event);
+        tracing::debug!(target: "verify::history", at = self.events.len(), ?event);
         self.events.push(event);
-        self.times.push(crate::seeded::elapsed());
+        self.times.push((self.clock)());
     }
 
     /// A request is being sent.
@@ -181,7 +194,7 @@ impl History {
     ) -> OpId {
         let id = OpId(self.ops.len());
         let invoked = self.now();
-        tracing::debug!(target: "sim::history", ?id, ?client, ?session, ?connection, ?op);
+        tracing::debug!(target: "verify::history", ?id, ?client, ?session, ?connection, ?op);
         let outcome = Outcome::Unknown;
         self.ops.push(OpRecord { client, session, connection, op, invoked, completed: Moment::MAX, outcome });
         self.push(Event::Invoked(id));
@@ -190,7 +203,7 @@ impl History {
 
     /// A request's outcome is known.
     pub fn complete(&mut self, id: OpId, outcome: Outcome) {
-        tracing::debug!(target: "sim::history", ?id, ?outcome);
+        tracing::debug!(target: "verify::history", ?id, ?outcome);
         let completed = self.now();
         let record = &mut self.ops[id.0];
         record.outcome = outcome;
