@@ -37,6 +37,17 @@ pub enum ConsensusError {
 #[error("no leader answered in time: {0}")]
 pub struct Unavailable(pub String);
 
+/// Who belongs to a group can't be changed so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MembershipError {
+    /// No leader could be asked, or it did not answer in time: whether the change was made is not known.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// The leader says no, and why.
+    #[error("{0}")]
+    Refused(String),
+}
+
 /// A peer was refused, or refused us.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -77,6 +88,12 @@ pub enum Refused {
         theirs: u64,
         /// The newest one seen.
         seen: u64,
+    },
+    /// A node that wants to join has a number that is or was another's.
+    #[error("node number {node} is or was another node's; give one that this cluster has never seen")]
+    NumberTaken {
+        /// The number.
+        node: NodeId,
     },
     /// The connection reached another node than it was meant for.
     #[error("the address of node {meant} reaches node {reached}; check the peer addresses")]

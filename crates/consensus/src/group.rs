@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use openraft::async_runtime::watch::WatchReceiver;
-use openraft::{BasicNode, Instant as _, ReadPolicy};
+use openraft::{Instant as _, ReadPolicy};
 use parking_lot::RwLock;
 use runtime::{Clock, Task};
 use tokio::sync::watch;
@@ -237,19 +237,6 @@ impl Group {
     /// All entries below this index are applied here.
     pub fn applied_next_index(&self) -> u64 {
         self.inner.progress.borrow().next_index
-    }
-
-    /// Brings an observer into the group; it gets the log and never votes. Completes when it has caught up.
-    pub async fn add_observer(&self, node: NodeId, address: String) -> Result<(), Unavailable> {
-        let added = self.inner.core.raft.add_learner(node.0, BasicNode::new(address), true).await;
-        added.map(drop).map_err(|error| Unavailable(error.to_string()))
-    }
-
-    /// Makes `voters` the voters; those no longer among them stay as observers if `keep` is set, else they leave.
-    pub async fn set_voters(&self, voters: Vec<NodeId>, keep: bool) -> Result<(), Unavailable> {
-        let voters: std::collections::BTreeSet<u64> = voters.into_iter().map(|node| node.0).collect();
-        let changed = self.inner.core.raft.change_membership(voters, keep).await;
-        changed.map(drop).map_err(|error| Unavailable(error.to_string()))
     }
 
     /// Takes a snapshot now, if one is not being taken.

@@ -75,6 +75,8 @@ pub struct Identity {
     pub incarnation: u64,
     /// Drawn at random at this start.
     pub boot: u64,
+    /// True if the node came into a cluster that others had founded.
+    pub joined: bool,
 }
 
 /// Where a node's own hard state is kept: a group that is never replicated.
@@ -83,12 +85,19 @@ const IDENTITY: StateKey = StateKey(1);
 const PEERS: StateKey = StateKey(2);
 
 impl Identity {
-    /// Reads the identity in the journal, or makes a new one; counts this start, durably, before it returns.
+    /// Whether the data directory belongs to a node already.
+    pub(crate) fn is_kept(journal: &Journal) -> bool {
+        journal.group(NODE_GROUP).get(IDENTITY).is_some()
+    }
+
+    /// Reads the identity in the journal, or makes a new one, for a node that founds its cluster or joins one; counts this
+    /// start, durably, before it returns.
     pub(crate) async fn load(
         runtime: &Runtime,
         journal: &Journal,
         cluster: Option<ClusterId>,
         node: NodeId,
+        joins: bool,
     ) -> Result<Self, ConsensusError> {
         let log = journal.group(NODE_GROUP);
         let mut kept = match log.get(IDENTITY) {
@@ -97,6 +106,7 @@ impl Identity {
                 cluster: Bytes::copy_from_slice(&cluster.unwrap_or_else(|| ClusterId::random(runtime)).0),
                 node: node.0,
                 store: runtime.entropy.next_u64(),
+                joined: joins,
                 ..Default::default()
             },
         };
@@ -123,6 +133,7 @@ impl Identity {
             store: kept.store,
             incarnation: kept.incarnation,
             boot: runtime.entropy.next_u64(),
+            joined: kept.joined,
         };
         put_durably(&log, IDENTITY, Bytes::from(kept.encode_to_vec())).await?;
         Ok(identity)
@@ -177,6 +188,12 @@ impl KnownPeers {
             peers.insert(hello.node, hello);
         }
         Ok(Self { log, cluster, peers })
+    }
+
+    /// Whether a node that has no identity yet may take this number. Numbers are never given twice: a node that once had
+    /// it may come back.
+    pub(crate) fn is_free(&self, node: NodeId) -> bool {
+        !self.peers.contains_key(&node.0)
     }
 
     /// Checks a greeting, and remembers a peer that is new or was restarted.

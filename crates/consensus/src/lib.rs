@@ -12,6 +12,8 @@
 mod error;
 mod group;
 mod identity;
+mod joining;
+mod membership;
 mod node;
 mod peers;
 mod proposer;
@@ -20,10 +22,12 @@ mod state_machine;
 mod storage;
 mod wire;
 
-pub use error::{ConsensusError, Refused, Unavailable};
+pub use error::{ConsensusError, MembershipError, Refused, Unavailable};
 pub use group::{Group, GroupStatus, Leadership, PeerProgress, Standing};
 pub use identity::{ClusterId, Identity, NodeId};
+pub use joining::Join;
 pub use journal::GroupId;
+pub use membership::MemberChange;
 pub use node::{CallHandler, Config, Consensus, Member};
 pub use state_machine::{
     CannotApply, CommittedCommand, CommittedEntry, SnapshotError, SnapshotSink, SnapshotSource, StateMachine,

@@ -17,6 +17,7 @@ use tracing::{info, warn};
 use crate::ConsensusError;
 use crate::group::{Group, GroupCore, GroupInner, Groups, Leadership, ProposalRoute};
 use crate::identity::{ClusterId, Identity, KnownPeers, NodeId};
+use crate::joining::{self, Join};
 use crate::peers::{GroupNetworks, Lane, Peers, SnapshotReceiver, run_listener};
 use crate::proposer::{Outbox, Sequencer, run_sender, run_sequencer};
 use crate::raft::Raft;
@@ -43,8 +44,10 @@ pub type CallHandler =
 pub struct Config {
     /// This node.
     pub node: NodeId,
-    /// The cluster; `None`: the one in the data directory, or a new one.
+    /// The cluster; `None`: the one in the data directory, or the one to join, or a new one.
     pub cluster: Option<ClusterId>,
+    /// A cluster that others have founded; unless this node belongs to it already, it asks to be let in.
+    pub join: Option<Join>,
     /// Where snapshots are kept; created if missing.
     pub snapshot_dir: PathBuf,
     /// A leader says at least this often that it is there.
@@ -67,6 +70,7 @@ impl Config {
         Self {
             node,
             cluster,
+            join: None,
             snapshot_dir,
             heartbeat_interval: Duration::from_millis(75),
             election_timeout: (Duration::from_millis(200), Duration::from_millis(350)),
@@ -122,7 +126,12 @@ impl Consensus {
         config: Config,
         listener: Option<Box<dyn Listener>>,
     ) -> Result<Self, ConsensusError> {
-        let identity = Identity::load(&runtime, &journal, config.cluster, config.node).await?;
+        let joins = config.join.is_some();
+        let cluster = match &config.join {
+            Some(join) => joining::find_cluster(&runtime, &journal, join).await?,
+            None => config.cluster,
+        };
+        let identity = Identity::load(&runtime, &journal, cluster, config.node, joins).await?;
         let known = KnownPeers::load(&journal, identity.cluster)?;
         info!(node = %identity.node, cluster = %identity.cluster, start = identity.incarnation, "this node");
         let peers = Arc::new(Peers::new(runtime.clone(), identity, known));
@@ -140,7 +149,7 @@ impl Consensus {
     }
 
     /// Opens a group on this node. If it was never written and `founders` names its first voters, this node among
-    /// them, they found it together; with no founders it waits to be brought in by a leader.
+    /// them, they found it together; with no founders it asks to be let in, if it is to join, or waits for a leader.
     ///
     /// Must be called on [`Pool::Consensus`]. The state machine must be empty; it is filled from the newest snapshot
     /// before the call returns, and from the log behind it afterwards.
@@ -234,30 +243,49 @@ impl Consensus {
             tasks,
         };
         let opened = Group { inner: Arc::new(inner) };
-        self.found_or_rejoin(&opened, founders).await.map_err(raft_failed)?;
+        match &self.config.join {
+            Some(join) => self.join(&opened, join.clone()),
+            None => self.found_or_rejoin(&opened, founders).await?,
+        }
         Ok(opened)
     }
 
+    fn join(&self, group: &Group, join: Join) {
+        let work = joining::run(self.runtime.clone(), self.peers.clone(), group.clone(), join);
+        self.runtime.spawn(Pool::Consensus, work).detach();
+    }
+
     /// Gets the group going without waiting for an election timeout.
-    async fn found_or_rejoin(&self, group: &Group, founders: Vec<Member>) -> Result<(), String> {
+    async fn found_or_rejoin(&self, group: &Group, founders: Vec<Member>) -> Result<(), ConsensusError> {
+        let number = group.inner.core.group;
+        let raft_failed = |reason: String| ConsensusError::Raft { group: number, reason };
         for member in founders.iter().filter(|member| member.node != self.identity.node) {
             for lane in Lane::ALL {
                 self.peers.link(member.node, &member.address, lane);
             }
         }
         let raft = group.inner.core.raft.clone();
-        let founded = raft.is_initialized().await.map_err(|error| error.to_string())?;
+        let founded = raft.is_initialized().await.map_err(|error| raft_failed(error.to_string()))?;
+        if self.identity.joined && !founded {
+            return Err(ConsensusError::Identity(
+                "this node has not come into the cluster that it was to join; start it with --join again"
+                    .into(),
+            ));
+        }
+        // Who founded the group is history once there is a log that tells who belongs to it.
+        let founders = if founded { group.status().members } else { founders };
+        let votes = founders.iter().any(|member| member.node == self.identity.node && member.voter);
         let alone = founders.iter().all(|member| member.node == self.identity.node);
-        if founders.is_empty() && !founded {
+        if !votes {
             return Ok(());
         }
         if alone && !founded {
-            return found(&raft, &founders).await;
+            return found(&raft, &founders).await.map_err(raft_failed);
         }
         let start = GroupStart {
             node: self.identity.node,
             raft,
-            founders,
+            founders: founders.into_iter().filter(|member| member.voter).collect(),
             founded,
             leadership: group.leadership(),
             peers: self.peers.clone(),

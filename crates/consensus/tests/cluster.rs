@@ -3,11 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+#[expect(dead_code, reason = "other tests use the rest")]
 mod harness;
 
 use std::time::Duration;
 
-use harness::{Cluster, within};
+use harness::{Cluster, pause, within};
 use runtime::SystemClock;
 
 #[tokio::test]
@@ -125,7 +126,7 @@ async fn a_wiped_data_directory_is_refused_under_its_old_identity() {
     cluster.kill(victim).await;
     cluster.wipe(victim);
     cluster.restart(victim).await;
-    tokio_sleep(Duration::from_secs(2)).await;
+    pause(Duration::from_secs(2)).await;
     assert_eq!(cluster.node(victim).applied().len(), 0, "a wiped node was let in");
 }
 
@@ -146,7 +147,7 @@ async fn a_data_directory_from_a_backup_is_refused() {
     let today = cluster.backup(victim);
     cluster.restore(victim, backup);
     cluster.restart(victim).await;
-    tokio_sleep(Duration::from_secs(2)).await;
+    pause(Duration::from_secs(2)).await;
     assert!(cluster.node(victim).applied().len() < 20, "a node with yesterday's directory was let in");
     cluster.kill(victim).await;
     cluster.restore(victim, today);
@@ -166,7 +167,7 @@ async fn a_leader_without_a_quorum_says_so() {
     }
     let others: Vec<u64> = (1..=3).filter(|node| *node != leader).collect();
     cluster.kill(others[0]).await;
-    tokio_sleep(Duration::from_secs(2)).await;
+    pause(Duration::from_secs(2)).await;
     assert!(cluster.node(leader).group.leads_with_quorum(), "two of three are a quorum");
     cluster.kill(others[1]).await;
     let alone = cluster.node(leader);
@@ -186,9 +187,4 @@ async fn the_last_node_does_not_wait_for_an_heir() {
     let handed_over = cluster.node(leader).group.hand_over(long);
     let handed_over = SystemClock::clock().timeout(long / 2, handed_over).await.unwrap();
     assert!(!handed_over);
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test over real sockets waits in real time")]
-async fn tokio_sleep(duration: Duration) {
-    tokio::time::sleep(duration).await;
 }

@@ -213,6 +213,7 @@ async fn start_consensus(
     let consensus_config = consensus::Config {
         snapshot_log_bytes: sizes.snapshot_log_bytes,
         log_entries_kept: sizes.log_entries_kept,
+        join: config.join.clone(),
         ..consensus::Config::new(config.node, cluster, data_dir.snapshots())
     };
     let work = async move {

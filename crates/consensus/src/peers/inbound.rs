@@ -80,7 +80,7 @@ async fn serve(
     let hello = hello.ok_or("closed before the greeting")?;
     let (welcome, verdict) = greeter.welcome(&hello);
     frame::write(&mut writer, &welcome).await?;
-    let lane = verdict?;
+    let Some(lane) = verdict? else { return Ok(()) };
     let (answers, queue) = mpsc::channel(ANSWERS_MAX);
     let connection = Connection {
         runtime: runtime.clone(),
@@ -278,6 +278,7 @@ async fn respond(core: &GroupCore, peer: NodeId, request: Body) -> Result<Body, 
             let index = core.read_index().await.map_err(|error| error.to_string())?;
             Ok(Body::BarrierResponse(wire::BarrierResponse { index }))
         }
+        Body::MemberChange(change) => Ok(Body::MemberChanged(core.change_members(change).await)),
         Body::Application(call) => {
             let body = core.handle_call(peer, call).await?;
             Ok(Body::ApplicationResponse(wire::CallResponse { body }))

@@ -7,6 +7,7 @@
 mod calls;
 mod frame;
 mod inbound;
+mod introduction;
 mod link;
 mod network;
 mod registry;
@@ -14,6 +15,8 @@ mod snapshot_receiver;
 mod snapshot_sender;
 
 pub(crate) use inbound::run_listener;
+pub(crate) use introduction::{Failure as IntroductionFailure, introduce};
+pub(crate) use link::Link;
 pub(crate) use network::GroupNetworks;
 pub(crate) use registry::Peers;
 pub(crate) use snapshot_receiver::SnapshotReceiver;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use runtime::Runtime;
 
-use super::Lane;
 use super::link::Link;
+use super::{Lane, introduction};
 use crate::Refused;
 use crate::identity::{Identity, KnownPeers, NodeId, PEER_FORMAT};
 use crate::wire;
@@ -33,28 +33,44 @@ impl Greeter {
             return Err(Refused::Malformed(format!("refused by the peer: {}", welcome.refusal)));
         }
         let hello = welcome.hello.ok_or_else(|| Refused::Malformed("no greeting in the answer".into()))?;
-        if hello.node != meant.0 {
+        if meant != ANYONE && hello.node != meant.0 {
             return Err(Refused::WrongNode { meant, reached: NodeId(hello.node) });
         }
         self.known.lock().admit(&hello)
     }
 
-    /// The called side: may this node talk to us? Gives the answer to send.
-    pub(crate) fn welcome(&self, hello: &wire::Hello) -> (wire::Welcome, Result<Lane, Refused>) {
+    /// The called side: may this node talk to us? Gives the answer to send. No lane: a stranger who asked for the cluster's
+    /// id, and nothing more.
+    pub(crate) fn welcome(&self, hello: &wire::Hello) -> (wire::Welcome, Result<Option<Lane>, Refused>) {
         let verdict = self.judge(hello);
         let refusal = verdict.as_ref().err().map(ToString::to_string).unwrap_or_default();
         (wire::Welcome { hello: Some(self.identity.hello()), refusal }, verdict)
     }
 
-    fn judge(&self, hello: &wire::Hello) -> Result<Lane, Refused> {
-        if hello.format == PEER_FORMAT && hello.target != self.identity.node.0 {
+    fn judge(&self, hello: &wire::Hello) -> Result<Option<Lane>, Refused> {
+        if hello.lane == introduction::LANE {
+            return self.judge_stranger(hello).map(|()| None);
+        }
+        if hello.format == PEER_FORMAT && ![self.identity.node, ANYONE].contains(&NodeId(hello.target)) {
             return Err(Refused::WrongNode { meant: NodeId(hello.target), reached: self.identity.node });
         }
         self.known.lock().admit(hello)?;
         let lane = Lane::ALL.into_iter().find(|lane| *lane as u32 == hello.lane);
-        lane.ok_or_else(|| Refused::Malformed(format!("unknown lane {}", hello.lane)))
+        lane.map(Some).ok_or_else(|| Refused::Malformed(format!("unknown lane {}", hello.lane)))
+    }
+
+    fn judge_stranger(&self, hello: &wire::Hello) -> Result<(), Refused> {
+        let node = NodeId(hello.node);
+        if hello.format != PEER_FORMAT {
+            return Err(Refused::Format { node, theirs: hello.format, ours: PEER_FORMAT });
+        }
+        let is_free = node != self.identity.node && self.known.lock().is_free(node);
+        is_free.then_some(()).ok_or(Refused::NumberTaken { node })
     }
 }
+
+/// Stands for whichever node is reached at an address.
+const ANYONE: NodeId = NodeId(0);
 
 /// By node and lane: the address it was opened to, and the link.
 type Links = BTreeMap<(NodeId, Lane), (String, Arc<Link>)>;
@@ -87,6 +103,11 @@ impl Peers {
             Arc::new(Link::open(&self.runtime, self.greeter.clone(), target, address.to_owned(), lane));
         links.insert((target, lane), (address.to_owned(), link.clone()));
         link
+    }
+
+    /// A link to whichever node is at an address, for a node that does not know the members yet.
+    pub(crate) fn contact(&self, address: &str) -> Link {
+        Link::open(&self.runtime, self.greeter.clone(), ANYONE, address.to_owned(), Lane::Control)
     }
 
     /// The link to a node whose address was learnt before.

@@ -146,8 +146,14 @@ mod tests {
     use crate::identity::{ClusterId, NodeId};
 
     fn outbox(bytes_max: usize) -> Outbox {
-        let identity =
-            Identity { cluster: ClusterId([0; 16]), node: NodeId(3), store: 0, incarnation: 7, boot: 0 };
+        let identity = Identity {
+            cluster: ClusterId([0; 16]),
+            node: NodeId(3),
+            store: 0,
+            incarnation: 7,
+            boot: 0,
+            joined: false,
+        };
         Outbox::new(&identity, bytes_max)
     }
 

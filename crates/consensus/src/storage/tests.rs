@@ -64,7 +64,14 @@ pub(crate) fn test_runtime(disk: Arc<dyn runtime::Disk>) -> Runtime {
 }
 
 fn identity() -> Identity {
-    Identity { cluster: ClusterId([1; 16]), node: NodeId(1), store: 1, incarnation: 1, boot: 1 }
+    Identity {
+        cluster: ClusterId([1; 16]),
+        node: NodeId(1),
+        store: 1,
+        incarnation: 1,
+        boot: 1,
+        joined: false,
+    }
 }
 
 /// Each store has a folder of its own on one disk: snapshots move between nodes as files, before openraft sees them.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use consensus::{
-    CannotApply, ClusterId, CommittedEntry, Config, Consensus, Group, GroupId, Member, NodeId, SnapshotError,
-    SnapshotSink, SnapshotSource, StateMachine,
+    CannotApply, ClusterId, CommittedEntry, Config, Consensus, Group, GroupId, Join, Member, NodeId,
+    SnapshotError, SnapshotSink, SnapshotSource, StateMachine,
 };
 use journal::Journal;
 use parking_lot::Mutex;
@@ -120,6 +120,8 @@ impl Running {
 
 pub(crate) struct Cluster {
     members: Vec<Member>,
+    /// Nodes that join the cluster of those before.
+    joiners: Vec<Member>,
     disks: BTreeMap<u64, SimDisk>,
     running: BTreeMap<u64, Running>,
     starts: u64,
@@ -137,6 +139,7 @@ impl Cluster {
         }
         let mut cluster = Self {
             members,
+            joiners: Vec::new(),
             disks: BTreeMap::new(),
             running: BTreeMap::new(),
             starts: 0,
@@ -166,17 +169,43 @@ impl Cluster {
         let journal =
             Journal::open(&runtime, "/data/journal".as_ref(), journal::Config::default()).await.unwrap();
         let voters = self.members.iter().map(|member| (member.node, member.address.as_str()));
-        let mut config =
-            Config::new(NodeId(node), Some(ClusterId::of_initial_voters(voters)), "/data/snapshots".into());
+        let joiner = self.joiners.iter().find(|member| member.node.0 == node);
+        let cluster = joiner.is_none().then(|| ClusterId::of_initial_voters(voters));
+        let mut config = Config::new(NodeId(node), cluster, "/data/snapshots".into());
+        config.join = joiner.map(|member| Join {
+            contact: self.members[self.members.len() - 1].address.clone(),
+            member: member.clone(),
+        });
         config.snapshot_log_bytes = 4096;
         config.log_entries_kept = 8;
-        let address = &self.members[node as usize - 1].address;
-        let listener = runtime.network.listen(address).await.unwrap();
+        let own = self.members.iter().chain(&self.joiners).find(|member| member.node.0 == node).unwrap();
+        let listener = runtime.network.listen(&own.address).await.unwrap();
         let consensus = Consensus::start(runtime, journal, config, Some(listener)).await.unwrap();
         let recorder = Recorder::default();
         let state = recorder.state.clone();
-        let group = consensus.open_group(GroupId(0), Arc::new(recorder), self.members.clone()).await.unwrap();
+        let founders = if joiner.is_some() { Vec::new() } else { self.members.clone() };
+        let group = consensus.open_group(GroupId(0), Arc::new(recorder), founders).await.unwrap();
         self.running.insert(node, Running { group, recorder: state, consensus, proposed: Mutex::new(0) });
+    }
+
+    /// Starts a node that asks the last founder to be let in.
+    pub(crate) async fn join(&mut self, node: u64, voter: bool) {
+        let listener = SystemNetwork.listen("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        drop(listener);
+        self.joiners.push(Member { node: NodeId(node), address, voter });
+        self.disks.insert(node, SimDisk::new(node));
+        self.restart(node).await;
+    }
+
+    /// Waits until a node takes itself for a voter, or for an observer.
+    pub(crate) async fn is_member(&self, node: u64, voter: bool) {
+        let group = &self.node(node).group;
+        let is_so = || {
+            let members = group.status().members;
+            members.iter().any(|member| member.node.0 == node && member.voter == voter)
+        };
+        within(Duration::from_secs(10), is_so).await;
     }
 
     /// The process ends without a word; what was not synced is lost.
@@ -244,6 +273,12 @@ impl Cluster {
             }
         }
     }
+}
+
+/// Waits for a while.
+#[expect(clippy::disallowed_methods, reason = "a test over real sockets waits in real time")]
+pub(crate) async fn pause(duration: Duration) {
+    tokio::time::sleep(duration).await;
 }
 
 /// Waits for `condition`, at most `limit`.

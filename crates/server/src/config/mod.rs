@@ -5,7 +5,7 @@ mod settings;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use consensus::{Member, NodeId};
+use consensus::{Join, Member, NodeId};
 pub use settings::FileSettings;
 
 /// Where a listener listens, or that it is off.
@@ -34,10 +34,12 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// This node's number.
     pub node: NodeId,
-    /// The voters that found the cluster, this node among them; itself alone for a single node.
+    /// The voters that found the cluster, this node among them; itself alone for a single node; nobody for one that joins.
     pub founders: Vec<Member>,
     /// True if the founders were named; a single node that was never told about others belongs to a cluster of its own.
     pub clustered: bool,
+    /// The cluster that this node joins.
+    pub join: Option<Join>,
     /// Listener for peers.
     pub peer: Listen,
     /// Listener for ZooKeeper clients.
@@ -127,9 +129,11 @@ impl Config {
                 "add it, or set node-id to one of those named",
             ));
         }
+        let joins = settings.join.is_some();
+        let peer_is_given = settings.peer.is_some();
         let default_peer = own_address.unwrap_or_else(|| DEFAULT_PEER.into());
         let peer = parse_listen("peer", settings.peer, &default_peer)?;
-        if named.is_some() && peer == Listen::Off {
+        if (named.is_some() || joins) && peer == Listen::Off {
             return Err(wrong(
                 "peer",
                 "off",
@@ -137,13 +141,23 @@ impl Config {
                 "give HOST:PORT",
             ));
         }
+        let voter = parse_role(settings.role.as_deref(), joins)?;
+        let own =
+            Member { node: NodeId(node), address: peer.address().unwrap_or(&default_peer).to_owned(), voter };
+        let join = settings.join.map(|contact| parse_join(contact, named.is_some(), peer_is_given, &own));
+        let join = join.transpose()?;
         let member = |(id, address)| Member { node: NodeId(id), address, voter: true };
-        let founders = named.unwrap_or_else(|| vec![(node, default_peer)]).into_iter().map(member).collect();
+        let founders = match named {
+            Some(named) => named.into_iter().map(member).collect(),
+            None if joins => Vec::new(),
+            None => vec![own],
+        };
         Ok(Self {
             data_dir: settings.data_dir.unwrap_or_else(|| "./quorate-data".into()),
             node: NodeId(node),
             founders,
             clustered: settings.cluster.is_some(),
+            join,
             peer,
             zookeeper: parse_listen("zookeeper", settings.zookeeper, DEFAULT_ZOOKEEPER)?,
             admin: parse_listen("admin", settings.admin, DEFAULT_ADMIN)?,
@@ -166,22 +180,51 @@ fn reject_unbuilt(settings: &FileSettings) -> Result<(), ConfigError> {
         }
         Some(other) => return Err(wrong("fsync", other, "unknown", "give always or interval")),
     }
-    match settings.role.as_deref() {
-        None | Some("voter") => {}
-        Some("observer") => {
-            return Err(wrong("role", "observer", "not available in this version", "use voter"));
-        }
-        Some(other) => return Err(wrong("role", other, "unknown", "give voter or observer")),
-    }
-    match &settings.join {
-        Some(join) => Err(wrong(
-            "join",
-            join,
-            "not available in this version",
-            "name all voters in cluster on every node",
+    Ok(())
+}
+
+/// Whether the node is to vote.
+fn parse_role(role: Option<&str>, joins: bool) -> Result<bool, ConfigError> {
+    match role {
+        None | Some("voter") => Ok(true),
+        Some("observer") if joins => Ok(false),
+        Some("observer") => Err(wrong(
+            "role",
+            "observer",
+            "an observer joins a cluster that others have founded",
+            "give join = HOST:PORT, the peer address of any member",
         )),
-        None => Ok(()),
+        Some(other) => Err(wrong("role", other, "unknown", "give voter or observer")),
     }
+}
+
+fn parse_join(
+    contact: String,
+    has_cluster: bool,
+    peer_is_given: bool,
+    own: &Member,
+) -> Result<Join, ConfigError> {
+    check_address("join", &contact, &contact)?;
+    if has_cluster {
+        return Err(wrong(
+            "join",
+            contact,
+            "cluster is for the nodes that found it",
+            "leave cluster out: a node that joins learns the members from the one it asks",
+        ));
+    }
+    if !peer_is_given {
+        return Err(wrong(
+            "join",
+            contact,
+            "peer is not set, and the others must know where this node is reached",
+            "give peer = HOST:PORT",
+        ));
+    }
+    if contact == own.address {
+        return Err(wrong("join", contact, "that is this node itself", "give the peer address of a member"));
+    }
+    Ok(Join { contact, member: own.clone() })
 }
 
 fn unavailable(listeners: [(&'static str, Option<String>); 3]) -> Result<Vec<String>, ConfigError> {
@@ -275,7 +318,7 @@ mod tests {
     #[test]
     fn errors_name_the_key_the_value_and_the_fix() {
         type Case = (&'static str, fn(&mut FileSettings));
-        let cases: [Case; 9] = [
+        let cases: [Case; 14] = [
             ("node-id", |s| s.node_id = Some(0)),
             ("node-id", |s| s.node_id = Some(128)),
             ("cluster", |s| s.cluster = Some("1=a:1,1=b:2".into())),
@@ -285,12 +328,35 @@ mod tests {
             ("zookeeper", |s| s.zookeeper = Some("nowhere".into())),
             ("fsync", |s| s.fsync = Some("never".into())),
             ("join", |s| s.join = Some("a:1".into())),
+            ("join", |s| (s.join, s.peer) = (Some("a".into()), Some("b:1".into()))),
+            ("join", |s| (s.join, s.peer) = (Some("a:1".into()), Some("a:1".into()))),
+            ("join", |s| (s.join, s.cluster) = (Some("b:1".into()), Some("1=a:1".into()))),
+            ("role", |s| s.role = Some("observer".into())),
+            ("role", |s| s.role = Some("leader".into())),
         ];
         for (key, change) in cases {
             let text = settings(change).unwrap_err().to_string();
             assert!(text.starts_with(key), "{text}");
             assert!(text.contains(';'), "no fix in: {text}");
         }
+    }
+
+    #[test]
+    fn a_node_that_joins_founds_nothing() {
+        let config = settings(|s| {
+            (s.node_id, s.join, s.peer) = (Some(4), Some("a:7401".into()), Some("d:7404".into()));
+            s.role = Some("observer".into());
+        });
+        let config = config.unwrap();
+        assert!(config.founders.is_empty());
+        let member = Member { node: NodeId(4), address: "d:7404".into(), voter: false };
+        assert_eq!(config.join, Some(Join { contact: "a:7401".into(), member }));
+    }
+
+    #[test]
+    fn a_single_node_can_be_joined_where_it_listens() {
+        let config = settings(|s| s.peer = Some("127.0.0.1:7555".into())).unwrap();
+        assert_eq!(config.founders[0].address, "127.0.0.1:7555");
     }
 
     #[test]

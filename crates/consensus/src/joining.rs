@@ -1,0 +1,119 @@
+//! A node that comes into a cluster that others have founded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use journal::Journal;
+use runtime::Runtime;
+use tracing::{info, warn};
+
+use crate::ConsensusError;
+use crate::group::Group;
+use crate::identity::{ClusterId, Identity};
+use crate::membership::MemberChange;
+use crate::node::Member;
+use crate::peers::{IntroductionFailure, Link, Peers, introduce};
+use crate::wire::{self, frame::Body};
+
+/// How a node finds the cluster that it joins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Join {
+    /// Peer address of any member.
+    pub contact: String,
+    /// This node as the others are to know it.
+    pub member: Member,
+}
+
+const RETRY_MIN: Duration = Duration::from_millis(50);
+const RETRY_MAX: Duration = Duration::from_secs(1);
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The cluster to join, unless the data directory knows one. Asks until somebody answers.
+pub(crate) async fn find_cluster(
+    runtime: &Runtime,
+    journal: &Journal,
+    join: &Join,
+) -> Result<Option<ClusterId>, ConsensusError> {
+    if Identity::is_kept(journal) {
+        return Ok(None);
+    }
+    let mut delay = RETRY_MIN;
+    loop {
+        match introduce(runtime, &join.contact, join.member.node).await {
+            Ok(cluster) => {
+                info!(%cluster, "found the cluster to join");
+                return Ok(Some(cluster));
+            }
+            Err(IntroductionFailure::Refused(why)) => {
+                return Err(ConsensusError::Identity(format!("{} refuses this node: {why}", join.contact)));
+            }
+            Err(IntroductionFailure::Unreachable(why)) => {
+                warn!(contact = %join.contact, %why, "can't reach the cluster to join; trying again");
+            }
+        }
+        runtime.clock.sleep(delay).await;
+        delay = (delay * 2).min(RETRY_MAX);
+    }
+}
+
+/// Asks to be let into a group until this node is what it wants to be.
+pub(crate) async fn run(runtime: Runtime, peers: Arc<Peers>, group: Group, join: Join) {
+    let mut asking = Asking { contact: join.contact.clone(), link: None };
+    let mut delay = RETRY_MIN;
+    while let Some(change) = next_change(&group, &join.member) {
+        match asking.ask(&runtime, &peers, &group, change.clone()).await {
+            Ok(()) => delay = RETRY_MIN,
+            Err(why) => {
+                info!(?change, %why, "not let in yet; trying again");
+                delay = (delay * 2).min(RETRY_MAX);
+            }
+        }
+        runtime.clock.sleep(delay).await;
+    }
+    info!(voter = join.member.voter, "this node is a member");
+}
+
+/// What is missing, as far as this node's own log tells.
+fn next_change(group: &Group, wanted: &Member) -> Option<MemberChange> {
+    let status = group.status();
+    match status.members.iter().find(|member| member.node == wanted.node) {
+        None => Some(MemberChange::Add { node: wanted.node, address: wanted.address.clone() }),
+        Some(member) if wanted.voter && !member.voter => Some(MemberChange::Promote(wanted.node)),
+        Some(_) => None,
+    }
+}
+
+/// Whom to ask: the contact first, then the leader that it names.
+struct Asking {
+    contact: String,
+    link: Option<Link>,
+}
+
+impl Asking {
+    async fn ask(
+        &mut self,
+        runtime: &Runtime,
+        peers: &Peers,
+        group: &Group,
+        change: MemberChange,
+    ) -> Result<(), String> {
+        if group.leadership().borrow().leader.is_some() {
+            return group.change_members(change).await.map_err(|error| error.to_string());
+        }
+        // No leader has spoken to this node yet.
+        let link = self.link.get_or_insert_with(|| peers.contact(&self.contact));
+        let body = Body::MemberChange(change.to_wire());
+        let answer = runtime.clock.timeout(CALL_TIMEOUT, link.call(group.inner.core.group, body)).await;
+        match answer {
+            Ok(Ok(Body::MemberChanged(wire::MemberChanged { leader: Some(leader), .. }))) => {
+                (self.contact, self.link) = (leader.address, None);
+                Ok(())
+            }
+            Ok(Ok(Body::MemberChanged(changed))) if changed.refusal.is_empty() => Ok(()),
+            Ok(Ok(Body::MemberChanged(changed))) => Err(changed.refusal),
+            Ok(Ok(_)) => Err("the contact answered something else than was asked".into()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(elapsed) => Err(elapsed.to_string()),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Nodes that come and go while the others work.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+#[expect(dead_code, reason = "other tests use the rest")]
+mod harness;
+
+use std::time::Duration;
+
+use consensus::{MemberChange, MembershipError, NodeId};
+use harness::{Cluster, within};
+
+#[tokio::test]
+async fn an_observer_joins_follows_and_never_votes() {
+    let mut cluster = Cluster::start(3).await;
+    cluster.propose(1, 0..300);
+    cluster.converged(300).await;
+    cluster.join(4, false).await;
+    cluster.is_member(4, false).await;
+    cluster.propose(4, 0..100);
+    cluster.converged(400).await;
+    cluster.check_order();
+    // Two voters of three are gone: the observer does not make a quorum.
+    let leader = cluster.leader().await;
+    let others: Vec<u64> = (1..=3).filter(|node| *node != leader).collect();
+    for node in &others {
+        cluster.kill(*node).await;
+    }
+    within(Duration::from_secs(5), || !cluster.node(leader).group.leads_with_quorum()).await;
+    cluster.restart(others[0]).await;
+    cluster.propose(4, 100..110);
+    cluster.converged(410).await;
+}
+
+#[tokio::test]
+async fn a_voter_joins_and_one_leaves_while_clients_work() {
+    let mut cluster = Cluster::start(3).await;
+    cluster.propose(1, 0..100);
+    cluster.join(4, true).await;
+    cluster.propose(2, 0..100);
+    cluster.is_member(4, true).await;
+    let leaver = cluster.leader().await;
+    let change = MemberChange::Remove(NodeId(leaver));
+    // Asked for anywhere; the leader itself may be the one that goes.
+    within_changed(&cluster, 4, change).await;
+    cluster.kill(leaver).await;
+    cluster.propose(4, 0..100);
+    cluster.converged(300).await;
+    cluster.check_order();
+    let members = cluster.node(4).group.status().members;
+    assert!(members.iter().all(|member| member.node.0 != leaver), "{members:?}");
+    assert_eq!(members.iter().filter(|member| member.voter).count(), 3);
+}
+
+#[tokio::test]
+async fn a_node_that_joined_comes_back_by_itself() {
+    let mut cluster = Cluster::start(3).await;
+    cluster.join(4, true).await;
+    cluster.is_member(4, true).await;
+    cluster.kill(4).await;
+    cluster.propose(1, 0..300);
+    cluster.converged(300).await;
+    cluster.restart(4).await;
+    cluster.converged(300).await;
+}
+
+#[tokio::test]
+async fn changes_that_make_no_sense_are_refused_and_say_why() {
+    let cluster = Cluster::start(1).await;
+    let group = &cluster.node(1).group;
+    within(Duration::from_secs(5), || group.leads_with_quorum()).await;
+    let refused = async |change| match group.change_members(change).await {
+        Err(MembershipError::Refused(why)) => why,
+        other => panic!("{other:?}"),
+    };
+    assert!(refused(MemberChange::Remove(NodeId(1))).await.contains("only voter"));
+    assert!(refused(MemberChange::Demote(NodeId(1))).await.contains("only voter"));
+    assert!(refused(MemberChange::Promote(NodeId(7))).await.contains("no member"));
+    let elsewhere = MemberChange::Add { node: NodeId(1), address: "elsewhere:1".into() };
+    assert!(refused(elsewhere).await.contains("already"));
+    // Already so.
+    group.change_members(MemberChange::Promote(NodeId(1))).await.unwrap();
+    group.change_members(MemberChange::Remove(NodeId(7))).await.unwrap();
+}
+
+/// Asks for a change until it is made.
+async fn within_changed(cluster: &Cluster, node: u64, change: MemberChange) {
+    let group = &cluster.node(node).group;
+    for _ in 0..20 {
+        match group.change_members(change.clone()).await {
+            Ok(()) => return,
+            Err(MembershipError::Unavailable(_)) => {}
+            Err(refused) => panic!("{refused}"),
+        }
+        harness::pause(Duration::from_millis(100)).await;
+    }
+    panic!("not changed");
+}
