@@ -6,6 +6,7 @@
 mod ci;
 mod compare;
 mod interop;
+mod mutants;
 mod shell;
 mod sim;
 #[cfg(test)]
@@ -25,6 +26,8 @@ enum Command {
     Interop(interop::Args),
     /// Run seeds of the simulation
     Sim(sim::Args),
+    /// Plant known bugs in a copy of the source, one at a time, and show which check finds each
+    Mutants(mutants::Args),
     /// Measure Quorate side by side with ZooKeeper
     BenchCompare(compare::Args),
 }
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Command::Ci(args) => ci::run(&args),
         Command::Interop(args) => interop::run(&args),
         Command::Sim(args) => sim::run(&args),
+        Command::Mutants(args) => mutants::run(&args),
         Command::BenchCompare(args) => compare::run(&args),
     };
     match outcome {
