@@ -39,6 +39,16 @@ class Cluster:
         nodes = [ZooKeeperNode(jars, n, folder / str(n), next(ports), quorum, election) for n in ids]
         return cls(list(nodes), folder)
 
+    def joining(self, binary: Path, node_id: int, role: str) -> QuorateNode:
+        """One more node, not started, that joins through the first."""
+        contact = self.nodes[0]
+        assert isinstance(contact, QuorateNode)
+        peer, client, admin = free_ports(3)
+        node = QuorateNode(binary, node_id, self._folder / str(node_id), client, {node_id: peer}, admin)
+        node.join(contact, role)
+        self.nodes.append(node)
+        return node
+
     @property
     def hosts(self) -> str:
         """The connection string with all nodes."""

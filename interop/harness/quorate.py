@@ -1,6 +1,7 @@
 """Quorate's own server: `quorate serve`."""
 
 import json
+import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -21,6 +22,7 @@ class QuorateNode(Node):
         self._binary = binary
         self._peer_ports = peer_ports
         self.admin_port = admin_port
+        self._joins: list[str] = []
 
     def command(self) -> list[str]:
         arguments = [
@@ -33,10 +35,32 @@ class QuorateNode(Node):
             *("--kafka", "off"),
             *("--disque", "off"),
         ]
-        if len(self._peer_ports) > 1:
+        if self._joins:
+            arguments += self._joins
+        elif len(self._peer_ports) > 1:
             voters = ",".join(f"{node}=127.0.0.1:{port}" for node, port in self._peer_ports.items())
             arguments += ["--cluster", voters]
         return [str(self._binary), "serve", *arguments]
+
+    @property
+    def peer_address(self) -> str:
+        """HOST:PORT for other nodes."""
+        return f"127.0.0.1:{self._peer_ports[self.node_id]}"
+
+    def join(self, contact: "QuorateNode", role: str) -> None:
+        """From the next start on, joins the cluster of a node that runs."""
+        self._joins = ["--join", contact.peer_address, "--role", role]
+
+    def member(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """What `quorate member ...`, asked at this node, says."""
+        command = [str(self._binary), "member", "--admin", f"127.0.0.1:{self.admin_port}", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+    def members(self) -> dict[int, str]:
+        """The roles of the members, by number."""
+        listed = self.member("ls", "--json")
+        assert listed.returncode == 0, listed.stderr
+        return {member["node"]: member["role"] for member in json.loads(listed.stdout)}
 
     def ready(self) -> bool:
         return self._get("/readyz") is not None

@@ -50,6 +50,7 @@ impl Suite {
                 "test_acl.py",
                 "test_words.py",
                 "test_recipes.py",
+                "test_members.py",
             ],
             Suite::Java => &["test_java.py"],
             Suite::Faults => &["test_audit.py", "test_faults.py"],

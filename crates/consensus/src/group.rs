@@ -54,6 +54,30 @@ pub struct Standing {
     pub synced_followers: usize,
 }
 
+/// Where an entry stands in a group's log: no two entries have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EntryId {
+    /// The term of the leader that made it.
+    pub term: u64,
+    /// Its index.
+    pub index: u64,
+}
+
+/// How far this replica has come; cheap to ask for. None of it ever goes back while the process lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Watermarks {
+    /// Newest term seen.
+    pub term: u64,
+    /// Last entry known to be committed.
+    pub committed: Option<EntryId>,
+    /// Last entry applied here.
+    pub applied: Option<EntryId>,
+    /// The entry that says who belongs to the group.
+    pub members: Option<EntryId>,
+    /// True while a change of the voters is half done: both the old and the new ones have a say.
+    pub is_changing_voters: bool,
+}
+
 /// What `/status` shows of a group.
 #[derive(Clone, Debug)]
 pub struct GroupStatus {
@@ -281,6 +305,20 @@ impl Group {
             if progress.changed().await.is_err() {
                 return;
             }
+        }
+    }
+
+    /// How far this replica has come.
+    pub fn watermarks(&self) -> Watermarks {
+        let metrics = self.inner.core.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let entry = |id: &crate::raft::LogId| EntryId { term: **id.committed_leader_id(), index: id.index };
+        Watermarks {
+            term: metrics.vote.leader_id.term,
+            committed: metrics.local_committed.as_ref().map(entry),
+            applied: metrics.last_applied.as_ref().map(entry),
+            members: metrics.membership_config.log_id().as_ref().map(entry),
+            is_changing_voters: metrics.membership_config.membership().get_joint_config().len() > 1,
         }
     }
 

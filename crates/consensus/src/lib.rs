@@ -10,6 +10,8 @@
 //! was applied before and hands the rest to the [`StateMachine`] of every node, which recognises its own by number.
 
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod group;
 mod identity;
 mod joining;
@@ -23,7 +25,7 @@ mod storage;
 mod wire;
 
 pub use error::{ConsensusError, MembershipError, Refused, Unavailable};
-pub use group::{Group, GroupStatus, Leadership, PeerProgress, Standing};
+pub use group::{EntryId, Group, GroupStatus, Leadership, PeerProgress, Standing, Watermarks};
 pub use identity::{ClusterId, Identity, NodeId};
 pub use joining::Join;
 pub use journal::GroupId;

@@ -1,6 +1,9 @@
 //! The `quorate` command line.
 
+mod admin;
+mod failure;
 mod logging;
+mod member;
 mod serve;
 
 use std::process::ExitCode;
@@ -19,6 +22,8 @@ struct Cli {
 enum Command {
     /// Run a node.
     Serve(Box<serve::Args>),
+    /// Show and change who belongs to the cluster.
+    Member(member::Args),
     /// Measure this or another server.
     #[command(subcommand)]
     Bench(Bench),
@@ -34,7 +39,8 @@ enum Bench {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(args) => serve::run(*args),
-        Command::Bench(Bench::Zookeeper(args)) => bench::run(args).map_err(serve::Failure::Running),
+        Command::Member(args) => member::run(&args),
+        Command::Bench(Bench::Zookeeper(args)) => bench::run(args).map_err(failure::Failure::Running),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,8 +1,6 @@
 //! `quorate serve`.
 
-use std::fmt;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -10,6 +8,8 @@ use runtime::{Runtime, SystemClock, SystemDisk, SystemEntropy, SystemNetwork, To
 use server::{Config, FileSettings, Node};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
+
+use crate::failure::Failure;
 
 /// Flags of `quorate serve`. Each is also a key of the same name in the TOML file and a variable `QUORATE_...`;
 /// flags win over variables, variables over the file.
@@ -77,38 +77,6 @@ impl Args {
             log: self.log,
         };
         (self.config, settings)
-    }
-}
-
-/// Why a command ended without doing its work.
-pub(crate) enum Failure {
-    /// What was asked for makes no sense; nothing was started.
-    Usage(String),
-    /// It failed while running.
-    Running(anyhow::Error),
-}
-
-impl Failure {
-    pub(crate) fn exit_code(&self) -> ExitCode {
-        match self {
-            Failure::Usage(_) => ExitCode::from(2),
-            Failure::Running(_) => ExitCode::from(1),
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::Usage(text) => f.write_str(text),
-            Failure::Running(error) => write!(f, "{error:#}"),
-        }
-    }
-}
-
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
-        Failure::Running(error)
     }
 }
 

@@ -233,7 +233,9 @@ async fn run_append_stream(
     }
 }
 
-fn append_from_wire(request: wire::AppendRequest) -> Result<AppendEntriesRequest<Types>, Malformed> {
+pub(super) fn append_from_wire(
+    request: wire::AppendRequest,
+) -> Result<AppendEntriesRequest<Types>, Malformed> {
     Ok(AppendEntriesRequest {
         vote: required_vote(request.vote)?,
         prev_log_id: request.previous.map(log_id_from_wire),
@@ -242,7 +244,7 @@ fn append_from_wire(request: wire::AppendRequest) -> Result<AppendEntriesRequest
     })
 }
 
-fn vote_from_request(request: wire::VoteRequest) -> Result<VoteRequest<Types>, String> {
+pub(super) fn vote_from_request(request: wire::VoteRequest) -> Result<VoteRequest<Types>, String> {
     let vote = required_vote(request.vote).map_err(|error| error.to_string())?;
     let mut asked = VoteRequest::new(vote, request.last.map(log_id_from_wire));
     asked.leadership_transfer = request.leadership_transfer;

@@ -6,6 +6,8 @@
 
 mod calls;
 mod frame;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod inbound;
 mod introduction;
 mod link;

@@ -1,5 +1,6 @@
 //! Admin HTTP: is the node alive, does it serve, how is it doing.
 
+mod members;
 mod metrics;
 mod status;
 
@@ -10,7 +11,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::get;
+use axum::routing::{delete, get, put};
 use runtime::{BoxStream, Clock};
 use tracing::warn;
 
@@ -23,6 +24,9 @@ pub(crate) async fn run(parts: Arc<Parts>, listener: Box<dyn runtime::Listener>,
         .route("/readyz", get(ready))
         .route("/metrics", get(show_metrics))
         .route("/status", get(show_status))
+        .route("/members", get(members::list))
+        .route("/members/{node}", delete(members::remove))
+        .route("/members/{node}/role", put(members::set_role))
         .with_state(parts);
     if let Err(error) = axum::serve(AdminListener { listener, clock }, routes).await {
         warn!(%error, "admin HTTP has stopped");

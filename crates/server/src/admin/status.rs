@@ -29,8 +29,9 @@ struct Group {
     replicas: Vec<Replica>,
 }
 
+/// A member, as `/status` and `/members` show it.
 #[derive(Serialize)]
-struct Node {
+pub(super) struct Node {
     node: u64,
     address: String,
     role: &'static str,
@@ -66,6 +67,12 @@ fn role(member: Option<&Member>) -> &'static str {
     }
 }
 
+impl Node {
+    pub(super) fn of(member: &Member) -> Self {
+        Self { node: member.node.0, address: member.address.clone(), role: role(Some(member)) }
+    }
+}
+
 impl Group {
     fn of(status: GroupStatus) -> Self {
         Self {
@@ -76,15 +83,7 @@ impl Group {
             committed_index: status.committed_index,
             applied_index: status.applied_index,
             snapshot_index: status.snapshot_index,
-            members: status
-                .members
-                .iter()
-                .map(|member| Node {
-                    node: member.node.0,
-                    address: member.address.clone(),
-                    role: role(Some(member)),
-                })
-                .collect(),
+            members: status.members.iter().map(Node::of).collect(),
             replicas: status
                 .replicas
                 .iter()
