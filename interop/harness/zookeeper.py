@@ -40,6 +40,8 @@ class ZooKeeperNode(Node):
             "java",
             "-Xmx512m",
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            # Times to live.
+            "-Dzookeeper.extendedTypesEnabled=true",
             *("-cp", f"{self._jars}/*"),
             "org.apache.zookeeper.server.quorum.QuorumPeerMain",
             str(self.folder / "zoo.cfg"),

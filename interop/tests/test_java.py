@@ -88,6 +88,9 @@ def test_the_client_class(cluster: Cluster, java: Path) -> None:
     drive(cluster, java, SCENARIOS)
 
 
-@pytest.mark.later
+def test_containers_and_times_to_live(cluster: Cluster, java: Path) -> None:
+    drive(cluster, java, ["node-kinds"])
+
+
 def test_persistent_watches(cluster: Cluster, java: Path) -> None:
     drive(cluster, java, ["persistent-watches"])

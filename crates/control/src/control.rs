@@ -30,6 +30,9 @@ pub struct ControlConfig {
     /// ZooKeeper's `tickTime`: a session that is silent for its timeout expires at most one tick later. Active sessions are
     /// reported to the leader every half tick. From 10 ms up.
     pub tick: Duration,
+    /// How often the leader looks for containers that are empty again and for znodes whose time to live is over. ZooKeeper's
+    /// `znode.container.checkIntervalMs`, which is a minute there. From 10 ms up.
+    pub reap_interval: Duration,
     /// How many bytes of commands may be under way before front ends are asked to wait. From 1 up.
     pub proposed_bytes_max: usize,
     /// How many bytes of events and answers may wait for one connection before it is closed as too slow. From 1 KiB up.
@@ -41,6 +44,7 @@ impl Default for ControlConfig {
         Self {
             node: 1,
             tick: Duration::from_secs(2),
+            reap_interval: Duration::from_secs(10),
             proposed_bytes_max: 64 << 20,
             outbox_bytes_max: 64 << 20,
         }
@@ -87,13 +91,16 @@ impl Control {
         })
     }
 
-    /// Gives it the log to propose to, and starts the clock of the sessions. The clock stops with the returned task.
+    /// Gives it the log to propose to, and starts the clock of the sessions and the reaper. They stop with the returned task.
     ///
     /// # Panics
     /// When called twice: there is one log.
     pub fn start(self: &Arc<Self>, log: Arc<dyn ReplicatedLog>) -> runtime::Task {
         assert!(self.log.set(log).is_ok(), "a control plane is started once");
-        self.runtime.spawn(runtime::Pool::Clients, Arc::clone(self).keep_sessions())
+        let control = Arc::clone(self);
+        self.runtime.spawn(runtime::Pool::Clients, async move {
+            tokio::join!(Arc::clone(&control).keep_sessions(), control.reap());
+        })
     }
 
     /// Opens a connection for a client that has these identities. Its session is made or attached by proposing so.

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::acl::{Acl, Identity};
 use crate::session::{Owner, Password, SessionId};
 use crate::text::Text;
+use crate::znode::Ttl;
 
 mod decode;
 mod encode;
@@ -70,6 +71,12 @@ pub enum Operation {
         generation: u64,
         /// The epoch of the leader that waited for it.
         epoch: u32,
+    },
+    /// Deletes a container that has lost its last child, or a znode whose time to live is over. Without effect, and without
+    /// a zxid, unless that is so when the command is applied.
+    Reap {
+        /// Which.
+        path: Text,
     },
 }
 
@@ -141,29 +148,38 @@ pub struct Check {
     pub version: i32,
 }
 
-/// How long a znode lives and how it is named. The numbers are the create flags of the ZooKeeper protocol.
+/// How long a znode lives and how it is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
 pub enum CreateMode {
     /// Until deleted.
-    Persistent = 0,
+    Persistent,
     /// Until its session ends.
-    Ephemeral = 1,
+    Ephemeral,
     /// Until deleted; its name ends in the parent's counter.
-    PersistentSequential = 2,
+    PersistentSequential,
     /// Until its session ends; its name ends in the parent's counter.
-    EphemeralSequential = 3,
+    EphemeralSequential,
+    /// Until it is reaped, some time after its last child has gone.
+    Container,
+    /// Until it is reaped, some time after its data was not set for so long, if it has no children then.
+    PersistentTtl(Ttl),
+    /// As before; its name ends in the parent's counter.
+    PersistentSequentialTtl(Ttl),
 }
 
 impl CreateMode {
-    /// The mode of a request's create flags, if this version knows them.
+    /// The mode of the ZooKeeper protocol's create flags, and of a time to live where they want one. None if they make no
+    /// sense together.
     #[must_use]
-    pub const fn from_flags(flags: i32) -> Option<Self> {
-        match flags {
-            0 => Some(Self::Persistent),
-            1 => Some(Self::Ephemeral),
-            2 => Some(Self::PersistentSequential),
-            3 => Some(Self::EphemeralSequential),
+    pub const fn from_flags(flags: i32, ttl: Option<Ttl>) -> Option<Self> {
+        match (flags, ttl) {
+            (0, None) => Some(Self::Persistent),
+            (1, None) => Some(Self::Ephemeral),
+            (2, None) => Some(Self::PersistentSequential),
+            (3, None) => Some(Self::EphemeralSequential),
+            (4, None) => Some(Self::Container),
+            (5, Some(ttl)) => Some(Self::PersistentTtl(ttl)),
+            (6, Some(ttl)) => Some(Self::PersistentSequentialTtl(ttl)),
             _ => None,
         }
     }
@@ -171,7 +187,24 @@ impl CreateMode {
     /// The create flags.
     #[must_use]
     pub const fn flags(self) -> i32 {
-        self as i32
+        match self {
+            Self::Persistent => 0,
+            Self::Ephemeral => 1,
+            Self::PersistentSequential => 2,
+            Self::EphemeralSequential => 3,
+            Self::Container => 4,
+            Self::PersistentTtl(_) => 5,
+            Self::PersistentSequentialTtl(_) => 6,
+        }
+    }
+
+    /// The time to live, if the mode has one.
+    #[must_use]
+    pub const fn ttl(self) -> Option<Ttl> {
+        match self {
+            Self::PersistentTtl(ttl) | Self::PersistentSequentialTtl(ttl) => Some(ttl),
+            _ => None,
+        }
     }
 
     /// Whether the znode goes with its session.
@@ -183,6 +216,9 @@ impl CreateMode {
     /// Whether the parent's counter is appended to the name.
     #[must_use]
     pub const fn is_sequential(self) -> bool {
-        matches!(self, Self::PersistentSequential | Self::EphemeralSequential)
+        matches!(
+            self,
+            Self::PersistentSequential | Self::EphemeralSequential | Self::PersistentSequentialTtl(_)
+        )
     }
 }

@@ -38,6 +38,7 @@ mod znode;
 mod zxid;
 
 pub use acl::{Acl, AclList, Identity, Permissions};
+pub use apply::ReapCursor;
 pub use command::{
     ANY_VERSION, Check, Command, Create, CreateMode, DATA_BYTES_MAX, Delete, Operation, SetAcl, SetData,
     SubOperation,
@@ -52,4 +53,5 @@ pub use text::Text;
 pub use tree::{Counters, Tree};
 pub use trigger::{EventKind, Trigger};
 pub use watch::{WatchCounts, WatchKind, WatchTable, WatcherId};
+pub use znode::Ttl;
 pub use zxid::Zxid;

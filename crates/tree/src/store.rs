@@ -2,15 +2,16 @@
 //!
 //! The operations in here know no rules of the protocol.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::acl::{Acl, AclId, AclList, AclTable, Permissions};
 use crate::children::{Children, Names};
 use crate::index::{Index, hash_child};
 use crate::name::Name;
-use crate::session::{SessionId, SessionTable};
+use crate::session::SessionTable;
 use crate::slab::{Slab, SlotId};
-use crate::znode::Znode;
+use crate::znode::{Lifetime, Znode};
 use crate::zxid::Zxid;
 
 /// Where the root is.
@@ -23,6 +24,8 @@ pub(crate) struct Store {
     pub(crate) acls: AclTable,
     pub(crate) sessions: SessionTable,
     pub(crate) ephemerals: usize,
+    /// Containers, and nodes with a time to live.
+    pub(crate) mortals: BTreeSet<SlotId>,
     /// Lengths of all paths and data.
     pub(crate) data_bytes: usize,
 }
@@ -64,7 +67,7 @@ impl Store {
             version,
             children_created: 0,
             acl_version: version,
-            owner: SessionId::NONE,
+            lifetime: Lifetime::PERSISTENT,
         };
         self.insert(slot, node);
         slot
@@ -115,15 +118,18 @@ impl Store {
 
     /// Puts a node, whose ACL reference it takes over, into a free slot. The parent's stat stays as it is.
     pub(crate) fn insert(&mut self, slot: SlotId, node: Znode) {
-        let (parent, owner) = (node.parent, node.owner);
+        let (parent, session, is_mortal) = (node.parent, node.lifetime.session(), node.is_mortal());
         self.nodes.insert_at(slot, node);
         if slot != ROOT {
             self.link(parent, slot);
         }
-        if owner != SessionId::NONE {
+        if let Some(session) = session {
             self.ephemerals += 1;
-            let ephemerals = self.sessions.ephemerals_mut(owner).expect("an ephemeral's session exists");
+            let ephemerals = self.sessions.ephemerals_mut(session).expect("an ephemeral's session exists");
             ephemerals.insert(slot);
+        }
+        if is_mortal {
+            self.mortals.insert(slot);
         }
         self.data_bytes += self.footprint(slot);
     }
@@ -132,13 +138,16 @@ impl Store {
     pub(crate) fn remove(&mut self, slot: SlotId) -> Znode {
         self.data_bytes -= self.footprint(slot);
         let node = self.node(slot);
-        let (parent, owner) = (node.parent, node.owner);
+        let (parent, session, is_mortal) = (node.parent, node.lifetime.session(), node.is_mortal());
         self.unlink(parent, slot);
-        if owner != SessionId::NONE {
+        if let Some(session) = session {
             self.ephemerals -= 1;
-            if let Some(ephemerals) = self.sessions.ephemerals_mut(owner) {
+            if let Some(ephemerals) = self.sessions.ephemerals_mut(session) {
                 ephemerals.remove(&slot);
             }
+        }
+        if is_mortal {
+            self.mortals.remove(&slot);
         }
         self.nodes.remove(slot).expect("the slot was read above")
     }

@@ -9,16 +9,21 @@ pub use table::WatchTable;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WatcherId(pub u64);
 
-/// What a watch waits for. All of them fire once.
+/// What a watch waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WatchKind {
-    /// Change or deletion of a node that was read.
+    /// Change or deletion of a node that was read. Fires once.
     Data,
     /// Creation, change or deletion of a node that was asked for. Shares its table with `Data`: both on one path by one
-    /// watcher are one watch.
+    /// watcher are one watch. Fires once.
     Exists,
-    /// Creation or deletion of a child, or deletion of the node.
+    /// Creation or deletion of a child, or deletion of the node. Fires once.
     Child,
+    /// Everything that happens to a path and to the list of its children, until the watch is removed.
+    Persistent,
+    /// Creation, change and deletion of a path and of everything below it, until the watch is removed. Changes of lists of
+    /// children are not told: the creations and deletions are.
+    PersistentRecursive,
 }
 
 /// How much is watched, as `wchs` shows it.

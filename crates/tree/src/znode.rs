@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::acl::AclId;
 use crate::children::Children;
+use crate::command::CreateMode;
 use crate::name::Name;
 use crate::session::SessionId;
 use crate::slab::{Image, SlotId};
@@ -31,8 +32,74 @@ pub(crate) struct Znode {
     /// Children ever created; wraps. Also the number of the next sequential child.
     pub(crate) children_created: i32,
     pub(crate) acl_version: i32,
-    /// The session of an ephemeral node, otherwise none.
-    pub(crate) owner: SessionId,
+    pub(crate) lifetime: Lifetime,
+}
+
+/// How long a znode lives, in eight bytes, as ZooKeeper stores it: nothing, a session's id (which is positive), the lowest
+/// number for a container, or a time to live below a mark.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Lifetime(i64);
+
+/// A time to live, in milliseconds: 1 to 2^40 - 1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Ttl(u64);
+
+impl Ttl {
+    const MAX: u64 = (1 << 40) - 1;
+
+    /// None if it is out of range.
+    #[must_use]
+    pub const fn from_ms(ms: u64) -> Option<Self> {
+        if ms >= 1 && ms <= Self::MAX { Some(Self(ms)) } else { None }
+    }
+
+    /// In milliseconds.
+    #[must_use]
+    pub const fn ms(self) -> u64 {
+        self.0
+    }
+}
+
+impl Lifetime {
+    /// Until deleted.
+    pub(crate) const PERSISTENT: Lifetime = Lifetime(0);
+    const CONTAINER: Lifetime = Lifetime(i64::MIN);
+    const TTL_MARK: u64 = 0xff << 56;
+
+    pub(crate) fn of(mode: CreateMode, session: SessionId) -> Self {
+        match mode {
+            CreateMode::Persistent | CreateMode::PersistentSequential => Self::PERSISTENT,
+            CreateMode::Ephemeral | CreateMode::EphemeralSequential => Self(session.0),
+            CreateMode::Container => Self::CONTAINER,
+            CreateMode::PersistentTtl(ttl) | CreateMode::PersistentSequentialTtl(ttl) => {
+                Self((Self::TTL_MARK | ttl.0).cast_signed())
+            }
+        }
+    }
+
+    /// From the stored number. None if it is none of the four.
+    pub(crate) fn from_stored(stored: i64) -> Option<Self> {
+        let lifetime = Self(stored);
+        (stored >= 0 || lifetime.is_container() || lifetime.ttl().is_some()).then_some(lifetime)
+    }
+
+    pub(crate) fn stored(self) -> i64 {
+        self.0
+    }
+
+    /// The session of an ephemeral node.
+    pub(crate) fn session(self) -> Option<SessionId> {
+        (self.0 > 0).then_some(SessionId(self.0))
+    }
+
+    pub(crate) fn is_container(self) -> bool {
+        self == Self::CONTAINER
+    }
+
+    pub(crate) fn ttl(self) -> Option<Ttl> {
+        let stored = self.0.cast_unsigned();
+        if stored & Self::TTL_MARK == Self::TTL_MARK { Ttl::from_ms(stored & !Self::TTL_MARK) } else { None }
+    }
 }
 
 impl Znode {
@@ -45,7 +112,22 @@ impl Znode {
     }
 
     pub(crate) fn is_ephemeral(&self) -> bool {
-        self.owner != SessionId::NONE
+        self.lifetime.session().is_some()
+    }
+
+    /// Whether somebody has to look now and then if it is to be deleted.
+    pub(crate) fn is_mortal(&self) -> bool {
+        self.lifetime.is_container() || self.lifetime.ttl().is_some()
+    }
+
+    /// Whether it is to be deleted at `now_ms`. A container that never had a child waits for its first.
+    pub(crate) fn is_to_be_reaped(&self, now_ms: i64) -> bool {
+        if self.child_count() > 0 {
+            return false;
+        }
+        let is_over = |ttl: Ttl| i128::from(now_ms) - i128::from(self.modified_ms) > i128::from(ttl.0);
+        (self.lifetime.is_container() && self.children_created != 0)
+            || self.lifetime.ttl().is_some_and(is_over)
     }
 
     pub(crate) fn stat(&self) -> Stat {
@@ -58,7 +140,8 @@ impl Znode {
             version: self.version,
             cversion: self.children_created.wrapping_mul(2).wrapping_sub(num_children),
             aversion: self.acl_version,
-            ephemeral_owner: self.owner.0,
+            // Clients see nothing of containers and times to live.
+            ephemeral_owner: self.lifetime.session().unwrap_or(SessionId::NONE).0,
             data_length: self.data_len() as i32,
             num_children,
             pzxid: self.children_changed,

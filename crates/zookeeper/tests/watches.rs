@@ -5,8 +5,8 @@ mod support;
 
 use support::{Cluster, Frame, children, create, delete, exists, get, run, set};
 use zookeeper::codec::{
-    Acl, Auth, Create, ErrorCode, EventType, Multi, PathVersion, Request, SetAcl, SetData, SetWatches,
-    WritePart, Xid,
+    Acl, AddWatch, AddWatchMode, Auth, Create, ErrorCode, EventType, Multi, PathVersion, PathWatcherType,
+    Request, SetAcl, SetData, SetWatches, SetWatches2, WatcherType, WritePart, Xid,
 };
 
 fn event(kind: EventType, path: &str) -> (EventType, String) {
@@ -223,5 +223,113 @@ fn a_change_of_the_acl_fires_nothing() {
         let reply = client.call(&Request::SetAcl(SetAcl { path: "/a", acl, version: -1 })).await;
         assert_eq!(reply.stat().aversion, 1);
         assert!(client.is_quiet().await);
+    });
+}
+
+fn add_watch(path: &str, mode: AddWatchMode) -> Request<'_> {
+    Request::AddWatch(AddWatch { path, mode })
+}
+
+#[test]
+fn a_persistent_watch_outlives_its_events_and_a_missing_path() {
+    run(async {
+        let cluster = Cluster::start(1);
+        let mut client = cluster.client(1).await;
+        let mut other = cluster.client(1).await;
+        assert_eq!(client.call(&add_watch("/a", AddWatchMode::Persistent)).await.error, ErrorCode::OK);
+        for _ in 0..2 {
+            other.create("/a", b"").await;
+            other.call(&set("/a", b"1")).await;
+            other.create("/a/b", b"").await;
+            other.call(&delete("/a/b")).await;
+            other.call(&delete("/a")).await;
+            for kind in [
+                EventType::NodeCreated,
+                EventType::NodeDataChanged,
+                EventType::NodeChildrenChanged,
+                EventType::NodeChildrenChanged,
+                EventType::NodeDeleted,
+            ] {
+                assert_eq!(client.event().await, event(kind, "/a"));
+            }
+        }
+        assert!(client.is_quiet().await);
+    });
+}
+
+#[test]
+fn a_recursive_watch_tells_of_everything_below_that_its_client_may_read() {
+    run(async {
+        let cluster = Cluster::start(1);
+        let mut client = cluster.client(1).await;
+        let mut other = cluster.client(1).await;
+        client.call(&add_watch("/", AddWatchMode::PersistentRecursive)).await;
+        other.create("/a", b"").await;
+        let secret = Create { path: "/a/secret", data: None, acl: vec![], flags: 0 };
+        other.call(&Request::Auth(Auth { kind: 0, scheme: "digest", auth: Some(b"o:o") })).await;
+        let acl = vec![Acl { permissions: 31, scheme: "auth", id: "" }];
+        assert_eq!(other.call(&Request::Create(Create { acl, ..secret })).await.error, ErrorCode::OK);
+        other.call(&delete("/a/secret")).await;
+        other.create("/a/open", b"").await;
+        other.call(&set("/a/open", b"1")).await;
+        assert_eq!(client.event().await, event(EventType::NodeCreated, "/a"));
+        assert_eq!(client.event().await, event(EventType::NodeCreated, "/a/open"));
+        assert_eq!(client.event().await, event(EventType::NodeDataChanged, "/a/open"));
+        assert!(client.is_quiet().await);
+    });
+}
+
+#[test]
+fn watches_are_checked_and_removed_by_kind_and_removing_is_no_event() {
+    run(async {
+        let cluster = Cluster::start(1);
+        let mut client = cluster.client(1).await;
+        let mut other = cluster.client(1).await;
+        client.create("/a", b"").await;
+        client.call(&get("/a", true)).await;
+        client.call(&add_watch("/a", AddWatchMode::Persistent)).await;
+        let at = |kind| PathWatcherType { path: "/a", kind };
+        for (kind, expected) in [
+            (WatcherType::Data, ErrorCode::OK),
+            (WatcherType::Children, ErrorCode::NO_WATCHER),
+            (WatcherType::Persistent, ErrorCode::OK),
+            (WatcherType::PersistentRecursive, ErrorCode::NO_WATCHER),
+            (WatcherType::Any, ErrorCode::OK),
+        ] {
+            assert_eq!(client.call(&Request::CheckWatches(at(kind))).await.error, expected, "{kind:?}");
+        }
+        assert_eq!(client.call(&Request::RemoveWatches(at(WatcherType::Data))).await.error, ErrorCode::OK);
+        let again = client.call(&Request::RemoveWatches(at(WatcherType::Data))).await;
+        assert_eq!(again.error, ErrorCode::NO_WATCHER);
+        // Others' watches are theirs.
+        let strange = other.call(&Request::RemoveWatches(at(WatcherType::Any))).await;
+        assert_eq!(strange.error, ErrorCode::NO_WATCHER);
+        other.call(&set("/a", b"1")).await;
+        assert_eq!(client.event().await, event(EventType::NodeDataChanged, "/a"));
+        assert_eq!(client.call(&Request::RemoveWatches(at(WatcherType::Any))).await.error, ErrorCode::OK);
+        other.call(&set("/a", b"2")).await;
+        assert!(client.is_quiet().await);
+    });
+}
+
+#[test]
+fn persistent_watches_that_are_set_again_tell_only_of_what_comes() {
+    run(async {
+        let cluster = Cluster::start(1);
+        let mut client = cluster.client(1).await;
+        client.create("/a", b"").await;
+        let one_shot = SetWatches { relative_zxid: 0, data: vec!["/a"], ..SetWatches::default() };
+        let watches = SetWatches2 { one_shot, persistent: vec!["/a"], persistent_recursive: vec!["/"] };
+        client.send_as(Xid::SET_WATCHES, &Request::SetWatches2(watches)).await;
+        assert_eq!(
+            client.event().await,
+            event(EventType::NodeDataChanged, "/a"),
+            "for the one that fires once"
+        );
+        client.reply().await;
+        client.send(&create("/a/b", b"", 0)).await;
+        assert_eq!(client.event().await, event(EventType::NodeCreated, "/a/b"));
+        assert_eq!(client.event().await, event(EventType::NodeChildrenChanged, "/a"));
+        client.reply().await;
     });
 }

@@ -15,7 +15,7 @@ use crate::session::SessionId;
 use crate::slab::{SLOTS_MAX, SlotId};
 use crate::text::Text;
 use crate::trigger::EventKind;
-use crate::znode::Znode;
+use crate::znode::{Lifetime, Znode};
 
 impl Transaction<'_> {
     /// The order of the checks is visible to clients: a missing parent is told before a bad path, and both before an
@@ -79,7 +79,7 @@ impl Transaction<'_> {
             version: 0,
             children_created: 0,
             acl_version: 0,
-            owner: if create.mode.is_ephemeral() { self.session } else { SessionId::NONE },
+            lifetime: Lifetime::of(create.mode, self.session),
         };
         let above = self.store.node_mut(parent);
         self.undo.push(Undo::Create { slot, parent_changed: above.children_changed });

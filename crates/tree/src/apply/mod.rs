@@ -1,18 +1,21 @@
 //! Applying commands: the rules of the protocol, one file an operation.
 //!
 //! Order of checks: the session (known, owned by the connection that asks), then those of the operation. Every command
-//! burns a zxid, also when it fails, with two exceptions: attaching a session, and an expiry that comes too late.
+//! burns a zxid, also when it fails, with three exceptions: attaching a session, an expiry that comes too late, and a reap
+//! that does.
 
 mod check;
 mod create;
 mod delete;
 mod multi;
+mod reap;
 mod session;
 mod set_acl;
 mod set_data;
 mod transaction;
 mod undo;
 
+pub use reap::ReapCursor;
 pub(crate) use undo::Undo;
 
 use transaction::Transaction;
@@ -39,6 +42,7 @@ impl Tree {
             Operation::ExpireSession { session, generation, epoch } => {
                 self.expire_session(*session, *generation, *epoch)
             }
+            Operation::Reap { path } => self.reap(path),
             Operation::CreateSession { timeout_ms, password } => {
                 self.zxid = self.zxid.next();
                 let reply = self.create_session(command.origin, *timeout_ms, *password);

@@ -10,6 +10,7 @@ use crate::error::DecodeError;
 use crate::proto::command as record;
 use crate::session::{Owner, Password, SessionId};
 use crate::text::Text;
+use crate::znode::Ttl;
 
 impl Command {
     /// Reads a command as [`Command::encode`] wrote it. Data and texts are slices of `bytes`, not copies.
@@ -54,6 +55,7 @@ fn operation(record: record::command::Operation) -> Result<Operation, DecodeErro
             generation: record.generation,
             epoch: record.epoch,
         },
+        Record::Reap(record) => Operation::Reap { path: text(record.path, "path")? },
     })
 }
 
@@ -68,7 +70,10 @@ fn sub_operation(record: record::SubOperation) -> Result<SubOperation, DecodeErr
 }
 
 fn create(record: record::Create) -> Result<Create, DecodeError> {
-    let mode = i32::try_from(record.mode).ok().and_then(CreateMode::from_flags);
+    let ttl =
+        record.ttl_ms.map(|ttl_ms| Ttl::from_ms(ttl_ms).ok_or(DecodeError::Field { field: "time to live" }));
+    let ttl = ttl.transpose()?;
+    let mode = i32::try_from(record.mode).ok().and_then(|flags| CreateMode::from_flags(flags, ttl));
     Ok(Create {
         path: text(record.path, "path")?,
         data: record.data,

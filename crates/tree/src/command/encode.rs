@@ -54,6 +54,7 @@ fn operation(operation: &Operation) -> record::command::Operation {
                 epoch: *epoch,
             })
         }
+        Operation::Reap { path } => Record::Reap(record::Reap { path: path.clone().into_bytes() }),
     }
 }
 
@@ -73,7 +74,8 @@ fn create(create: &Create) -> record::Create {
         path: create.path.clone().into_bytes(),
         data: create.data.clone(),
         acl: create.acl.iter().map(acl).collect(),
-        mode: create.mode as u32,
+        mode: create.mode.flags().cast_unsigned(),
+        ttl_ms: create.mode.ttl().map(|ttl| ttl.ms()),
         want_stat: create.want_stat,
     }
 }

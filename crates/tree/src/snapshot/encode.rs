@@ -73,7 +73,7 @@ pub(super) fn node(slot: SlotId, node: &Znode) -> record::Node {
         version: node.version,
         children_created: node.children_created,
         acl_version: node.acl_version,
-        owner: node.owner.0.cast_unsigned(),
+        owner: node.lifetime.stored().cast_unsigned(),
     }
 }
 

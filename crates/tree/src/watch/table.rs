@@ -19,14 +19,20 @@ pub struct WatchTable {
     /// Which paths each watcher watches, in either table.
     watchers: BTreeMap<WatcherId, SmallSet<SlotId>>,
     watches: usize,
+    /// Those of the watches that cover descendants: while there are none, a change asks for no path but its own.
+    recursive: usize,
 }
 
 /// A path that somebody watches.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct WatchedPath {
     path: Box<str>,
+    /// One-shot watches of data and existence.
     data: SmallSet<WatcherId>,
+    /// One-shot watches of children.
     child: SmallSet<WatcherId>,
+    persistent: SmallSet<WatcherId>,
+    recursive: SmallSet<WatcherId>,
 }
 
 impl WatchedPath {
@@ -34,6 +40,8 @@ impl WatchedPath {
         match kind {
             WatchKind::Data | WatchKind::Exists => &mut self.data,
             WatchKind::Child => &mut self.child,
+            WatchKind::Persistent => &mut self.persistent,
+            WatchKind::PersistentRecursive => &mut self.recursive,
         }
     }
 
@@ -41,11 +49,21 @@ impl WatchedPath {
         match kind {
             WatchKind::Data | WatchKind::Exists => self.data.contains(watcher),
             WatchKind::Child => self.child.contains(watcher),
+            WatchKind::Persistent => self.persistent.contains(watcher),
+            WatchKind::PersistentRecursive => self.recursive.contains(watcher),
         }
     }
 
+    fn tables(&self) -> [&SmallSet<WatcherId>; 4] {
+        [&self.data, &self.child, &self.persistent, &self.recursive]
+    }
+
     fn is_watched(&self) -> bool {
-        !self.data.is_empty() || !self.child.is_empty()
+        self.tables().iter().any(|table| !table.is_empty())
+    }
+
+    fn is_watched_by(&self, watcher: WatcherId) -> bool {
+        self.tables().iter().any(|table| table.contains(watcher))
     }
 }
 
@@ -69,6 +87,7 @@ impl WatchTable {
             && watched.table(kind).insert(watcher)
         {
             self.watches += 1;
+            self.recursive += usize::from(kind == WatchKind::PersistentRecursive);
             self.watchers.entry(watcher).or_default().insert(slot);
         }
     }
@@ -87,6 +106,7 @@ impl WatchTable {
         let removed = watched.table(kind).remove(watcher);
         if removed {
             self.watches -= 1;
+            self.recursive -= usize::from(kind == WatchKind::PersistentRecursive);
             self.forget(slot, &[watcher]);
         }
         removed
@@ -97,24 +117,38 @@ impl WatchTable {
         let Some(slots) = self.watchers.remove(&watcher) else { return };
         for slot in slots.iter() {
             if let Some(watched) = self.paths.get_derived_mut(slot) {
-                self.watches -= usize::from(watched.data.remove(watcher));
-                self.watches -= usize::from(watched.child.remove(watcher));
+                let recursive = usize::from(watched.recursive.remove(watcher));
+                self.recursive -= recursive;
+                self.watches -= recursive;
+                for table in [&mut watched.data, &mut watched.child, &mut watched.persistent] {
+                    self.watches -= usize::from(table.remove(watcher));
+                }
             }
             self.drop_unwatched(slot);
         }
     }
 
-    /// Consumes the watches that a change fires and tells the watchers, in ascending order, each once.
+    /// Tells the watchers of a change, in ascending order, each once, and consumes the watches that fire once.
     ///
     /// The caller drops the event if the watcher may not read the node ([`Trigger::acl`]); the watch is consumed all the
     /// same.
     pub fn fire(&mut self, trigger: &Trigger, mut tell: impl FnMut(WatcherId, &Trigger)) {
-        let Some(slot) = self.find(&trigger.path) else { return };
-        let fired = self.take_fired(slot, trigger.kind);
-        for watcher in &fired {
-            tell(*watcher, trigger);
+        let mut told = Vec::new();
+        if let Some(slot) = self.find(&trigger.path) {
+            told.extend(self.paths.get(slot).into_iter().flat_map(|watched| watched.persistent.iter()));
+            let fired = self.take_fired(slot, trigger.kind);
+            self.forget(slot, &fired);
+            told.extend(fired);
         }
-        self.forget(slot, &fired);
+        if self.recursive > 0 && trigger.kind != EventKind::NodeChildrenChanged {
+            let above = path_and_above(&trigger.path).filter_map(|path| self.paths.get(self.find(path)?));
+            told.extend(above.flat_map(|watched| watched.recursive.iter()));
+        }
+        told.sort_unstable();
+        told.dedup();
+        for watcher in told {
+            tell(watcher, trigger);
+        }
     }
 
     /// How much is watched.
@@ -141,7 +175,7 @@ impl WatchTable {
 
     fn add_path(&mut self, path: &str) -> SlotId {
         let slot = self.paths.next_free();
-        let watched = WatchedPath { path: path.into(), data: SmallSet::Empty, child: SmallSet::Empty };
+        let watched = WatchedPath { path: path.into(), ..WatchedPath::default() };
         self.paths.insert_at(slot, watched);
         let paths = &self.paths;
         let hash_of = |slot| paths.get(slot).map_or(0, |watched| hash_bytes(watched.path.as_bytes()));
@@ -149,7 +183,7 @@ impl WatchTable {
         slot
     }
 
-    /// A deletion fires the data and the child watches, but only one event goes to a watcher that has both.
+    /// The one-shot watches that a change consumes. A deletion consumes those of data and of children.
     fn take_fired(&mut self, slot: SlotId, kind: EventKind) -> Vec<WatcherId> {
         let Some(watched) = self.paths.get_derived_mut(slot) else { return Vec::new() };
         let take = |table: &mut SmallSet<WatcherId>| std::mem::take(table);
@@ -159,18 +193,13 @@ impl WatchTable {
             EventKind::NodeDeleted => (take(&mut watched.data), take(&mut watched.child)),
         };
         self.watches -= data.len() + child.len();
-        let mut fired: Vec<_> = data.iter().chain(child.iter()).collect();
-        fired.sort_unstable();
-        fired.dedup();
-        fired
+        data.iter().chain(child.iter()).collect()
     }
 
     /// Cleans up behind watches that left a path.
     fn forget(&mut self, slot: SlotId, gone: &[WatcherId]) {
         for watcher in gone {
-            let watched = self.paths.get(slot);
-            let still =
-                watched.is_some_and(|path| path.data.contains(*watcher) || path.child.contains(*watcher));
+            let still = self.paths.get(slot).is_some_and(|watched| watched.is_watched_by(*watcher));
             if !still && let Some(slots) = self.watchers.get_mut(watcher) {
                 slots.remove(slot);
                 if slots.is_empty() {
@@ -188,4 +217,12 @@ impl WatchTable {
             self.index.remove(hash_bytes(watched.path.as_bytes()), slot);
         }
     }
+}
+
+/// A path, its parent, and so on up to the root.
+fn path_and_above(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| match path.rfind('/')? {
+        0 => (path.len() > 1).then_some("/"),
+        slash => Some(&path[..slash]),
+    })
 }

@@ -200,3 +200,71 @@ mod against_a_model {
         }
     }
 }
+
+#[test]
+fn a_persistent_watch_tells_everything_of_its_path_until_it_is_removed() {
+    use EventKind::{NodeChildrenChanged, NodeCreated, NodeDataChanged, NodeDeleted};
+    let mut table = table(&[("/n", WatchKind::Persistent, A)]);
+    for _ in 0..2 {
+        for kind in [NodeCreated, NodeDataChanged, NodeChildrenChanged, NodeDeleted] {
+            assert_eq!(fire(&mut table, kind, "/n"), [1], "{kind:?}");
+            assert_eq!(fire(&mut table, kind, "/n/below"), [], "{kind:?}");
+            assert_eq!(fire(&mut table, kind, "/"), [], "{kind:?}");
+        }
+    }
+    assert!(table.remove("/n", WatchKind::Persistent, A));
+    assert!(!table.remove("/n", WatchKind::Persistent, A));
+    assert_eq!(fire(&mut table, NodeDataChanged, "/n"), []);
+    assert_eq!(table.counts(), WatchCounts::default());
+}
+
+#[test]
+fn a_recursive_watch_tells_of_all_below_but_not_of_lists_of_children() {
+    use EventKind::{NodeChildrenChanged, NodeCreated, NodeDataChanged, NodeDeleted};
+    let mut table = table(&[("/a", WatchKind::PersistentRecursive, A)]);
+    for path in ["/a", "/a/b", "/a/b/c"] {
+        for kind in [NodeCreated, NodeDataChanged, NodeDeleted] {
+            assert_eq!(fire(&mut table, kind, path), [1], "{kind:?} {path}");
+        }
+        assert_eq!(fire(&mut table, NodeChildrenChanged, path), [], "{path}");
+    }
+    for path in ["/", "/ab", "/b/a"] {
+        assert_eq!(fire(&mut table, NodeCreated, path), [], "{path}");
+    }
+    table.register("/", WatchKind::PersistentRecursive, B);
+    assert_eq!(fire(&mut table, NodeCreated, "/a/b"), [1, 2]);
+    assert_eq!(fire(&mut table, NodeDataChanged, "/"), [2]);
+}
+
+#[test]
+fn however_many_watches_a_change_concerns_a_connection_hears_of_it_once() {
+    let mut table = table(&[
+        ("/", WatchKind::PersistentRecursive, A),
+        ("/a", WatchKind::PersistentRecursive, A),
+        ("/a/b", WatchKind::Persistent, A),
+        ("/a/b", WatchKind::Data, A),
+        ("/a/b", WatchKind::Child, A),
+    ]);
+    assert_eq!(table.counts(), WatchCounts { watchers: 1, paths: 3, watches: 5 });
+    assert_eq!(fire(&mut table, EventKind::NodeDeleted, "/a/b"), [1]);
+    assert_eq!(
+        table.counts(),
+        WatchCounts { watchers: 1, paths: 3, watches: 3 },
+        "the one-shot ones are gone"
+    );
+    assert_eq!(fire(&mut table, EventKind::NodeCreated, "/a/b"), [1]);
+}
+
+#[test]
+fn a_connection_that_ends_takes_all_its_watches_along() {
+    let mut table = table(&[
+        ("/a", WatchKind::PersistentRecursive, A),
+        ("/a", WatchKind::Persistent, A),
+        ("/a", WatchKind::PersistentRecursive, B),
+    ]);
+    table.remove_watcher(A);
+    assert_eq!(fire(&mut table, EventKind::NodeCreated, "/a/b"), [2]);
+    table.remove_watcher(B);
+    assert_eq!(table.counts(), WatchCounts::default());
+    assert_eq!(fire(&mut table, EventKind::NodeCreated, "/a/b"), []);
+}

@@ -27,7 +27,7 @@ fn acl() -> impl Strategy<Value = Vec<Acl>> {
 }
 
 fn create() -> impl Strategy<Value = Create> {
-    let mode = (0..4).prop_map(|flags| CreateMode::from_flags(flags).unwrap());
+    let mode = (0..4).prop_map(|flags| CreateMode::from_flags(flags, None).unwrap());
     (text(), data(), acl(), mode, any::<bool>()).prop_map(|(path, data, acl, mode, want_stat)| Create {
         path,
         data,

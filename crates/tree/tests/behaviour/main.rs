@@ -14,6 +14,7 @@ mod fixture;
 mod model;
 mod multi;
 mod reads;
+mod reap;
 mod sessions;
 mod set;
 mod snapshots;

@@ -45,18 +45,22 @@ fn check_node(store: &Store, slot: SlotId, header: &Header) -> Result<(), Broken
     ensure((node.parent == slot) == (slot == ROOT), "a node is its own parent")?;
     ensure(slot == ROOT || !parent.is_ephemeral(), "an ephemeral node has children")?;
     ensure(store.acls.slots.get(node.acl).is_some(), "a node's ACL list is missing")?;
-    ensure(!node.is_ephemeral() || store.sessions.get(node.owner).is_some(), "a node's session is missing")?;
+    let session = node.lifetime.session();
+    ensure(session.is_none_or(|id| store.sessions.get(id).is_some()), "a node's session is missing")?;
     let newest = node.created.max(node.modified).max(node.children_changed);
     ensure(newest.0 <= header.zxid, "a node is from the future")
 }
 
 fn add_references(store: &mut Store, slot: SlotId) {
     let node = store.node(slot);
-    let (acl, owner) = (node.acl, node.owner);
+    let (acl, session, is_mortal) = (node.acl, node.lifetime.session(), node.is_mortal());
     store.acls.retain(acl);
-    if let Some(ephemerals) = store.sessions.ephemerals_mut(owner) {
+    if let Some(ephemerals) = session.and_then(|session| store.sessions.ephemerals_mut(session)) {
         ephemerals.insert(slot);
         store.ephemerals += 1;
+    }
+    if is_mortal {
+        store.mortals.insert(slot);
     }
 }
 

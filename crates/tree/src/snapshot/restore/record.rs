@@ -9,7 +9,7 @@ use crate::proto::snapshot as record;
 use crate::session::{Owner, Password, Session, SessionId};
 use crate::slab::SlotId;
 use crate::text::Text;
-use crate::znode::Znode;
+use crate::znode::{Lifetime, Znode};
 use crate::zxid::Zxid;
 
 /// Copies texts, so that a long-lived list does not keep a chunk alive.
@@ -44,7 +44,7 @@ pub(super) fn node(node: &record::Node) -> Result<Znode, Broken> {
         name.is_empty() == (node.slot == 0) && !name.contains('/'),
         "a node's name is empty or has a slash",
     )?;
-    ensure(node.owner <= i64::MAX as u64, "a node's owner is not a session")?;
+    let lifetime = Lifetime::from_stored(node.owner.cast_signed());
     Ok(Znode {
         parent: SlotId(node.parent),
         acl: SlotId(node.acl),
@@ -59,7 +59,7 @@ pub(super) fn node(node: &record::Node) -> Result<Znode, Broken> {
         version: node.version,
         children_created: node.children_created,
         acl_version: node.acl_version,
-        owner: SessionId(node.owner.cast_signed()),
+        lifetime: lifetime.ok_or("a node's owner is neither a session nor a lifetime")?,
     })
 }
 

@@ -22,6 +22,9 @@ pub fn assert_same_state(tree: &Tree, naive: &Naive) {
     assert_eq!((tree.zxid().0, tree.time_ms()), (naive.zxid, naive.time_ms));
     assert_same_counters(tree, naive);
     assert_same_sessions(tree, naive);
+    let (mut reapable, _) = tree.reapable(naive.time_ms, None, usize::MAX);
+    reapable.sort_unstable();
+    assert!(reapable.iter().map(|path| path.as_str()).eq(naive.reapable()));
     for path in naive.nodes.keys() {
         assert_same_node(tree, naive, path);
     }

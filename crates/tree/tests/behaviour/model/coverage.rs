@@ -35,7 +35,7 @@ impl Coverage {
             BadArguments, BadVersion, InvalidAcl, NoAuth, NoChildrenForEphemerals, NoNode, NodeExists,
             NotEmpty, SessionExpired, SessionMoved,
         };
-        let expected: [(&str, &[ErrorCode]); 9] = [
+        let expected: [(&str, &[ErrorCode]); 10] = [
             (
                 "create",
                 &[
@@ -57,6 +57,7 @@ impl Coverage {
             ("attach", &[SessionExpired]),
             ("close", &[SessionExpired]),
             ("expire", &[SessionExpired, SessionMoved]),
+            ("reap", &[NoNode, NotEmpty]),
         ];
         for (name, errors) in expected {
             for error in errors {
@@ -86,6 +87,7 @@ fn operation_name(operation: &Operation) -> &'static str {
         Operation::AttachSession { .. } => "attach",
         Operation::CloseSession => "close",
         Operation::ExpireSession { .. } => "expire",
+        Operation::Reap { .. } => "reap",
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tree::{
     Acl, Check, Command, Create, CreateMode, Delete, ErrorCode, EventKind, Identity, MultiFailure, Operation,
-    Owner, Password, Permissions, Reply, SessionId, SetAcl, SetData, Stat, SubOperation, Zxid,
+    Owner, Password, Permissions, Reply, SessionId, SetAcl, SetData, Stat, SubOperation, Ttl, Zxid,
 };
 
 use super::access;
@@ -16,6 +16,8 @@ pub struct Node {
     pub stat: Stat,
     /// Children ever created.
     pub counter: i32,
+    pub is_container: bool,
+    pub ttl_ms: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -80,6 +82,8 @@ impl Naive {
             acl: vec![Acl::anyone(Permissions(bits))],
             stat: Stat { version, aversion: version, ..Stat::default() },
             counter: 0,
+            is_container: false,
+            ttl_ms: None,
         };
         let nodes = [
             ("/", node(0, 31)),
@@ -111,6 +115,17 @@ impl Naive {
     pub fn ephemerals(&self, session: i64) -> Vec<String> {
         let mine = self.nodes.iter().filter(|(_, node)| node.stat.ephemeral_owner == session);
         mine.map(|(path, _)| path.clone()).collect()
+    }
+
+    /// Containers that have had children and have none, and nodes without children whose time is over.
+    pub fn reapable(&self) -> Vec<String> {
+        let is_over = |node: &Node| {
+            let silent = self.time_ms - node.stat.mtime;
+            (node.is_container && node.counter != 0)
+                || node.ttl_ms.is_some_and(|ttl_ms| silent > ttl_ms as i64)
+        };
+        let childless = self.nodes.iter().filter(|(path, _)| self.children(path).is_empty());
+        childless.filter(|(_, node)| is_over(node)).map(|(path, _)| path.clone()).collect()
     }
 
     pub fn apply(&mut self, command: &Command, time_ms: i64) -> Expected {
@@ -146,6 +161,13 @@ impl Naive {
                 self.end(*session, triggers);
                 *ended = Some(*session);
                 return Ok(Reply::SessionExpired);
+            }
+            Operation::Reap { path } => {
+                self.get(path)?;
+                require(self.reapable().contains(&path.as_str().to_owned()), ErrorCode::NotEmpty)?;
+                self.zxid += 1;
+                self.remove(path, triggers);
+                return Ok(Reply::Deleted);
             }
             _ => self.zxid += 1,
         }
@@ -221,8 +243,7 @@ impl Naive {
 
     fn create(&mut self, create: &Create, session: i64, who: &[Identity], triggers: &mut Triggers) -> Answer {
         let ephemeral = matches!(create.mode, CreateMode::Ephemeral | CreateMode::EphemeralSequential);
-        let sequential =
-            matches!(create.mode, CreateMode::PersistentSequential | CreateMode::EphemeralSequential);
+        let sequential = [2, 3, 6].contains(&create.mode.flags());
         require(!ephemeral || session != 0, ErrorCode::SessionExpired)?;
         require(create.path.contains('/') && !create.path.contains('\0'), ErrorCode::BadArguments)?;
         let acl = access::complete(&create.acl, who)?;
@@ -247,7 +268,10 @@ impl Naive {
             ..Stat::default()
         };
         let data = create.data.as_ref().map(|data| data.to_vec());
-        self.nodes.insert(path.clone(), Node { data, acl: acl.clone(), stat, counter: 0 });
+        let is_container = create.mode == CreateMode::Container;
+        let ttl_ms = create.mode.ttl().map(Ttl::ms);
+        self.nodes
+            .insert(path.clone(), Node { data, acl: acl.clone(), stat, counter: 0, is_container, ttl_ms });
         let parent_path = parent_of(&path);
         let above = self.nodes.get_mut(&parent_path).unwrap();
         above.counter = above.counter.wrapping_add(1);

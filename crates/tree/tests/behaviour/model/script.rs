@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use tree::{
     Acl, Check, Command, Create, CreateMode, Delete, Identity, Operation, Owner, Password, Permissions,
-    SessionId, SetAcl, SetData, SubOperation, Text,
+    SessionId, SetAcl, SetData, SubOperation, Text, Ttl,
 };
 
 use super::naive::Naive;
@@ -41,6 +41,8 @@ pub enum What {
     Attach { connection: u64, password: u8 },
     Close,
     Expire { late: bool },
+    Reap(Index),
+    ReapAny(Path),
 }
 
 #[derive(Clone, Debug)]
@@ -130,6 +132,8 @@ fn what() -> impl Strategy<Value = What> {
         2 => (0..3u64, 0..2u8).prop_map(|(connection, password)| What::Attach { connection, password }),
         1 => Just(What::Close),
         1 => any::<bool>().prop_map(|late| What::Expire { late }),
+        1 => any::<Index>().prop_map(What::Reap),
+        1 => path().prop_map(What::ReapAny),
     ]
 }
 
@@ -140,6 +144,10 @@ fn write() -> impl Strategy<Value = Write> {
         3 => Just(CreateMode::Ephemeral),
         2 => Just(CreateMode::PersistentSequential),
         1 => Just(CreateMode::EphemeralSequential),
+        1 => Just(CreateMode::Container),
+        1 => (1..3_000_u64, any::<bool>()).prop_map(|(ms, is_sequential)| {
+            CreateMode::from_flags(5 + i32::from(is_sequential), Ttl::from_ms(ms)).unwrap()
+        }),
     ];
     prop_oneof![
         8 => (path(), mode, data(), acl(), any::<bool>())
@@ -240,6 +248,13 @@ impl What {
                 Operation::AttachSession { session, password: password(*byte), timeout_ms: 5_000 }
             }
             Self::Close => Operation::CloseSession,
+            Self::Reap(index) => {
+                let candidates = state.reapable();
+                let path =
+                    if candidates.is_empty() { "/none".into() } else { index.get(&candidates).clone() };
+                Operation::Reap { path: path.into() }
+            }
+            Self::ReapAny(path) => Operation::Reap { path: path.resolve(state).into() },
             Self::Expire { late } => {
                 let generation = state.sessions.get(&session.0).map_or(0, |session| session.generation);
                 // Late by a move of the session, or by a change of the leader.

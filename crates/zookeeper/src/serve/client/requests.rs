@@ -81,6 +81,8 @@ impl Desk<'_> {
             }
             OpCode::Create
             | OpCode::Create2
+            | OpCode::CreateContainer
+            | OpCode::CreateTtl
             | OpCode::Delete
             | OpCode::SetData
             | OpCode::SetAcl

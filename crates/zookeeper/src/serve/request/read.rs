@@ -5,7 +5,7 @@ use control::View;
 use tree::{Identity, WatchKind};
 
 use super::convert::{stat, wire_acl};
-use super::watches::set_watches;
+use super::watches::{add_watch, check_watches, remove_watches, set_watches, set_watches2};
 use crate::codec::{
     Acl, ClientInfo, ErrorCode, JuteWrite, MultiReply, OpCode, PartReply, PathWatch, ReadPart, Reader,
     Record, ReplyBody, ReplyHeader, Request, RequestHeader, put_frame,
@@ -27,8 +27,10 @@ pub(crate) fn answer_read(
     };
     let start = out.len();
     // Events that a request for watches fires come as frames of their own, before its reply.
-    if let Request::SetWatches(watches) = &request {
-        set_watches(watches, view, out);
+    match &request {
+        Request::SetWatches(watches) => set_watches(watches, view, out),
+        Request::SetWatches2(watches) => set_watches2(watches, view, out),
+        _ => {}
     }
     let reply = out.len();
     let answered = put_frame(out, |out| {
@@ -76,21 +78,25 @@ fn put_body(request: &Request<'_>, who: &Who, view: &View<'_>, out: &mut BytesMu
             out.put_vector(who.identities.iter(), |out, identity| client_info(identity).encode(out));
             Ok(())
         }
-        Request::Ping | Request::SetWatches(_) => Ok(()),
+        Request::Ping | Request::SetWatches(_) | Request::SetWatches2(_) => Ok(()),
+        Request::AddWatch(add) => {
+            add_watch(add, view);
+            // A record with an error code, beside the one in the header.
+            out.put_int(ErrorCode::OK.0);
+            Ok(())
+        }
+        Request::CheckWatches(check) => check_watches(check, view),
+        Request::RemoveWatches(remove) => remove_watches(remove, view),
         // Without a mechanism configured, ZooKeeper answers SASL with nothing, and clients go on without.
         Request::Sasl(_) => {
             ReplyBody::Token(None).encode(out);
             Ok(())
         }
         Request::Reconfig(_) => Err(ErrorCode::RECONFIG_DISABLED),
-        Request::CreateContainer(_)
-        | Request::CreateTtl(_)
-        | Request::SetWatches2(_)
-        | Request::AddWatch(_)
-        | Request::CheckWatches(_)
-        | Request::RemoveWatches(_) => Err(ErrorCode::UNIMPLEMENTED),
         Request::Create(_)
         | Request::Create2(_)
+        | Request::CreateContainer(_)
+        | Request::CreateTtl(_)
         | Request::Delete(_)
         | Request::SetData(_)
         | Request::SetAcl(_)
@@ -181,6 +187,8 @@ pub(crate) const fn is_read(op: OpCode) -> bool {
         op,
         OpCode::Create
             | OpCode::Create2
+            | OpCode::CreateContainer
+            | OpCode::CreateTtl
             | OpCode::Delete
             | OpCode::SetData
             | OpCode::SetAcl

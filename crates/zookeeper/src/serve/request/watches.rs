@@ -1,15 +1,18 @@
-//! Watches of a client that has reconnected: what has changed meanwhile is an event at once.
+//! Requests about watches.
 
 use bytes::BytesMut;
 use control::View;
 use tree::WatchKind;
 
-use crate::codec::{EventType, SetWatches, WatcherEvent, put_event_frame};
+use crate::codec::{
+    AddWatch, AddWatchMode, ErrorCode, EventType, PathWatcherType, SetWatches, SetWatches2, WatcherEvent,
+    WatcherType, put_event_frame,
+};
 
 /// Events that answer a request have no transaction.
 const NO_ZXID: i64 = -1;
 
-/// Registers the watches whose events are still to come, and sends the events that have happened since
+/// Of a client that has reconnected: registers the watches whose events are still to come, and sends the events that have happened since
 /// `relative_zxid`. Access control is not asked: the watches were set when it allowed them.
 pub(crate) fn set_watches(watches: &SetWatches<'_>, view: &View<'_>, out: &mut BytesMut) {
     let since = watches.relative_zxid;
@@ -39,4 +42,45 @@ fn settle(path: &str, kind: WatchKind, happened: Option<EventType>, view: &View<
         None => view.watch(path, kind),
         Some(kind) => put_event_frame(NO_ZXID, &WatcherEvent { kind, path }, out),
     }
+}
+
+/// As [`set_watches`]; persistent ones are registered, and nobody hears what happened meanwhile.
+pub(crate) fn set_watches2(watches: &SetWatches2<'_>, view: &View<'_>, out: &mut BytesMut) {
+    set_watches(&watches.one_shot, view, out);
+    watches.persistent.iter().for_each(|path| view.watch(path, WatchKind::Persistent));
+    watches.persistent_recursive.iter().for_each(|path| view.watch(path, WatchKind::PersistentRecursive));
+}
+
+/// The path need not exist, and access control is not asked: it is asked for each event.
+pub(crate) fn add_watch(add: &AddWatch<'_>, view: &View<'_>) {
+    let kind = match add.mode {
+        AddWatchMode::Persistent => WatchKind::Persistent,
+        AddWatchMode::PersistentRecursive => WatchKind::PersistentRecursive,
+    };
+    view.watch(add.path, kind);
+}
+
+/// The watches that a request to check or remove some is about. `Data` stands for those of existence too.
+fn meant(kind: WatcherType) -> &'static [WatchKind] {
+    match kind {
+        WatcherType::Children => &[WatchKind::Child],
+        WatcherType::Data => &[WatchKind::Data],
+        WatcherType::Persistent => &[WatchKind::Persistent],
+        WatcherType::PersistentRecursive => &[WatchKind::PersistentRecursive],
+        WatcherType::Any => {
+            &[WatchKind::Child, WatchKind::Data, WatchKind::Persistent, WatchKind::PersistentRecursive]
+        }
+    }
+}
+
+/// Whether this connection has one of them.
+pub(crate) fn check_watches(check: &PathWatcherType<'_>, view: &View<'_>) -> Result<(), ErrorCode> {
+    let has_one = meant(check.kind).iter().any(|kind| view.is_watched(check.path, *kind));
+    if has_one { Ok(()) } else { Err(ErrorCode::NO_WATCHER) }
+}
+
+/// Removes all of them that this connection has. No event tells of it.
+pub(crate) fn remove_watches(remove: &PathWatcherType<'_>, view: &View<'_>) -> Result<(), ErrorCode> {
+    let removed = meant(remove.kind).iter().filter(|kind| view.unwatch(remove.path, **kind)).count();
+    if removed > 0 { Ok(()) } else { Err(ErrorCode::NO_WATCHER) }
 }

@@ -1,10 +1,12 @@
 //! Requests that become commands.
 
 use bytes::Bytes;
-use tree::{CreateMode, Operation, SubOperation};
+use tree::{CreateMode, Operation, SubOperation, Ttl};
 
 use super::convert::tree_acl;
-use crate::codec::{Create, ErrorCode, Multi, OpCode, PathVersion, Reader, Request, SetData, WritePart};
+use crate::codec::{
+    Create, CreateTtl, ErrorCode, Multi, OpCode, PathVersion, Reader, Request, SetData, WritePart,
+};
 
 /// A write that is answered here: it makes no sense to any replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,12 @@ pub(crate) fn operation(op: OpCode, body: &mut Reader<'_>) -> Result<Operation, 
         }
         Request::Create2(create) => {
             create_operation(&create, true, ErrorCode::BAD_ARGUMENTS).map(Operation::Create)
+        }
+        Request::CreateContainer(create) => {
+            create_operation(&create, true, ErrorCode::BAD_ARGUMENTS).map(Operation::Create)
+        }
+        Request::CreateTtl(create) => {
+            create_with_ttl(&create, ErrorCode::BAD_ARGUMENTS).map(Operation::Create)
         }
         Request::Delete(at) => Ok(Operation::Delete(delete(&at))),
         Request::SetData(set) => Ok(Operation::SetData(set_data(&set))),
@@ -49,8 +57,11 @@ fn sub_operation(part: &WritePart<'_>) -> Result<SubOperation, Refusal> {
         WritePart::Check(at) => {
             SubOperation::Check(tree::Check { path: at.path.into(), version: at.version })
         }
-        WritePart::CreateContainer(_) | WritePart::CreateTtl(_) => {
-            return Err(Refusal(ErrorCode::UNIMPLEMENTED));
+        WritePart::CreateContainer(create) => {
+            SubOperation::Create(create_operation(create, true, ErrorCode::MARSHALLING_ERROR)?)
+        }
+        WritePart::CreateTtl(create) => {
+            SubOperation::Create(create_with_ttl(create, ErrorCode::MARSHALLING_ERROR)?)
         }
     })
 }
@@ -61,13 +72,26 @@ fn create_operation(
     want_stat: bool,
     bad_flags: ErrorCode,
 ) -> Result<tree::Create, Refusal> {
-    Ok(tree::Create {
-        mode: CreateMode::from_flags(create.flags).ok_or(Refusal(bad_flags))?,
+    let mode = CreateMode::from_flags(create.flags, None).ok_or(Refusal(bad_flags))?;
+    Ok(create_in_mode(create, mode, want_stat))
+}
+
+/// Only modes with a time to live take one.
+fn create_with_ttl(create: &CreateTtl<'_>, bad_flags: ErrorCode) -> Result<tree::Create, Refusal> {
+    let ttl = u64::try_from(create.ttl_ms).ok().and_then(Ttl::from_ms);
+    let ttl = ttl.ok_or(Refusal(ErrorCode::BAD_ARGUMENTS))?;
+    let mode = CreateMode::from_flags(create.create.flags, Some(ttl)).ok_or(Refusal(bad_flags))?;
+    Ok(create_in_mode(&create.create, mode, true))
+}
+
+fn create_in_mode(create: &Create<'_>, mode: CreateMode, want_stat: bool) -> tree::Create {
+    tree::Create {
+        mode,
         path: create.path.into(),
         data: copy(create.data),
         acl: create.acl.iter().map(tree_acl).collect(),
         want_stat,
-    })
+    }
 }
 
 fn delete(at: &PathVersion<'_>) -> tree::Delete {

@@ -14,6 +14,7 @@ import org.apache.zookeeper.Op;
 import org.apache.zookeeper.OpResult;
 import org.apache.zookeeper.Watcher.Event.EventType;
 import org.apache.zookeeper.Watcher.Event.KeeperState;
+import org.apache.zookeeper.Watcher.WatcherType;
 import org.apache.zookeeper.WatchedEvent;
 import org.apache.zookeeper.ZooDefs.Ids;
 import org.apache.zookeeper.ZooKeeper;
@@ -57,6 +58,7 @@ public final class Driver {
                 case "pipeline" -> pipeline(client);
                 case "sessions" -> sessions(client);
                 case "persistent-watches" -> persistentWatches(client);
+                case "node-kinds" -> nodeKinds(client);
                 default -> throw new IllegalArgumentException("no scenario " + scenario);
             }
         }
@@ -201,6 +203,30 @@ public final class Driver {
         event(events, EventType.NodeCreated, path + "/child");
         event(events, EventType.NodeDataChanged, path + "/child");
         event(events, EventType.NodeDeleted, path + "/child");
+
+        client.removeWatches(path, event -> { }, WatcherType.Any, true, (code, at, context) -> { }, null);
+        client.removeAllWatches(path, WatcherType.Any, false);
+        client.delete(path, -1);
+        sync(client, base);
+        fails(KeeperException.Code.NOWATCHER, () -> client.removeAllWatches(path, WatcherType.Any, false));
+    }
+
+    private void nodeKinds(ZooKeeper client) throws Exception {
+        String path = base + "/kinds";
+        Stat stat = new Stat();
+        client.create(path, bytes("c"), Ids.OPEN_ACL_UNSAFE, CreateMode.CONTAINER, stat);
+        equal(0L, stat.getEphemeralOwner());
+        long hour = TimeUnit.HOURS.toMillis(1);
+        String name = client.create(
+                path + "/s-", bytes("t"), Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT_SEQUENTIAL_WITH_TTL, stat, hour);
+        equal(path + "/s-0000000000", name);
+        equal(0L, stat.getEphemeralOwner());
+        List<OpResult> results = client.multi(List.of(
+                Op.create(path + "/c", bytes(""), Ids.OPEN_ACL_UNSAFE, CreateMode.CONTAINER),
+                Op.create(path + "/t", bytes(""), Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT_WITH_TTL, hour)));
+        equal(path + "/c", ((OpResult.CreateResult) results.get(0)).getPath());
+        equal(path + "/t", ((OpResult.CreateResult) results.get(1)).getPath());
+        equal(3, client.getAllChildrenNumber(path));
     }
 
     private ZooKeeper connect() throws Exception {
