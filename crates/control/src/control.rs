@@ -1,5 +1,6 @@
 //! The control plane's parts, held together.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use runtime::{BoxFuture, Instant, Runtime};
-use tree::{Counters, Identity, WatchCounts, Zxid};
+use tree::{Counters, Identity, SessionId, WatchCounts, Zxid};
 
 use crate::budget::Budget;
 use crate::connection::Connection;
@@ -166,6 +167,21 @@ impl Control {
     /// How much the connections of this node watch.
     pub fn watch_counts(&self) -> WatchCounts {
         self.replica.read().watches.lock().counts()
+    }
+
+    /// What each session that is connected here watches, by session and path. Holds up applying while it looks: not for every
+    /// second.
+    pub fn watches_by_session(&self) -> BTreeMap<SessionId, BTreeSet<String>> {
+        let replica = self.replica.read();
+        let connections = self.connections.lock();
+        let watches = replica.watches.lock();
+        let mut found: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for watcher in watches.watchers() {
+            let session = connections.get(watcher.0).and_then(|outbox| outbox.session());
+            let paths = watches.paths_of(watcher).map(str::to_owned);
+            found.entry(session.unwrap_or(SessionId::NONE)).or_default().extend(paths);
+        }
+        found
     }
 
     /// How many connections there are.

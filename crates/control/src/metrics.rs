@@ -56,7 +56,23 @@ pub struct LatencySummary {
     pub mean_us: f64,
 }
 
+impl Metrics {
+    /// Begins anew what `srvr` shows: requests, replies, and how long they took. The others only ever grow.
+    pub fn reset_requests(&self) {
+        self.packets_received.store(0, Ordering::Relaxed);
+        self.packets_sent.store(0, Ordering::Relaxed);
+        self.latency.reset();
+    }
+}
+
 impl Latency {
+    /// Forgets what it has seen.
+    fn reset(&self) {
+        for number in [&self.count, &self.total_us, &self.max_us, &self.min_us_plus_one] {
+            number.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// Counts `count` requests that took this long.
     pub fn record(&self, took: Duration, count: u64) {
         if count == 0 {
@@ -104,5 +120,7 @@ mod tests {
         latency.record(Duration::from_micros(10), 1);
         latency.record(Duration::from_micros(40), 2);
         assert_eq!(latency.summary(), LatencySummary { count: 3, min_us: 10, max_us: 40, mean_us: 30.0 });
+        latency.reset();
+        assert_eq!(latency.summary(), LatencySummary::default());
     }
 }

@@ -195,3 +195,44 @@ fn words_are_answered_over_tcp() {
         serving.join().await;
     });
 }
+
+#[test]
+fn wchc_and_wchp_list_watches_by_session_and_by_path() {
+    run(async {
+        let cluster = Cluster::start(1);
+        let mut client = cluster.client(1).await;
+        client.create("/a", b"").await;
+        client.call(&get("/a", true)).await;
+        client.call(&get("/", true)).await;
+        let dump = ask(&cluster, 1, "dump").await;
+        let session = dump.lines().find_map(|line| line.strip_suffix("\t10000ms")).unwrap().to_owned();
+        assert_eq!(ask(&cluster, 1, "wchc").await, format!("{session}\n\t/\n\t/a\n\n"));
+        assert_eq!(ask(&cluster, 1, "wchp").await, format!("/\n\t{session}\n/a\n\t{session}\n\n"));
+    });
+}
+
+#[test]
+fn dump_lists_sessions_with_their_ephemerals() {
+    run(async {
+        let cluster = Cluster::start(1);
+        let mut client = cluster.client(1).await;
+        client.call(&create("/e", b"", 1)).await;
+        let text = ask(&cluster, 1, "dump").await;
+        assert!(text.contains("Global Sessions(1):"), "{text}");
+        assert!(text.contains("Sessions with Ephemerals (1):\n0x"), "{text}");
+        assert!(text.contains(":\n\t/e\n"), "{text}");
+    });
+}
+
+#[test]
+fn counts_begin_anew_when_asked() {
+    run(async {
+        let cluster = Cluster::start(1);
+        let mut client = cluster.client(1).await;
+        client.create("/a", b"").await;
+        assert_eq!(ask(&cluster, 1, "srst").await, "Server stats reset.\n");
+        assert_eq!(ask(&cluster, 1, "crst").await, "Connection stats reset.\n");
+        assert_eq!(value(&ask(&cluster, 1, "srvr").await, "Received", ": "), "0");
+        assert!(ask(&cluster, 1, "cons").await.contains("recved=0,sent=0,sid=0x"));
+    });
+}

@@ -8,7 +8,7 @@ mod registry;
 mod request;
 mod wire;
 
-pub(crate) use registry::{ConnectionInfo, Registry};
+pub(crate) use registry::{ConnectionInfo, ConnectionState, Registry};
 
 use std::net::SocketAddr;
 use std::sync::Arc;

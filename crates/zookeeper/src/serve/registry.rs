@@ -90,6 +90,13 @@ impl ConnectionInfo {
     }
 }
 
+impl ConnectionState {
+    /// Begins the counts anew.
+    pub(crate) fn reset(&mut self) {
+        (self.received, self.sent, self.latency) = (0, 0, RequestLatency::default());
+    }
+}
+
 impl Registry {
     pub(crate) fn register(&self, peer: SocketAddr, established_ms: i64) -> Registration {
         let info = Arc::new(ConnectionInfo { peer, established_ms, state: Mutex::default() });

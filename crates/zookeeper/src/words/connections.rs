@@ -1,9 +1,9 @@
-//! `cons` and `wchs`, and the lines about connections in `stat`.
+//! `cons` and `crst`, and the lines about connections in `stat`.
 
 use std::fmt::Write;
 
 use crate::codec::OpCode;
-use crate::serve::{ConnectionInfo, Server};
+use crate::serve::{ConnectionInfo, ConnectionState, Server};
 
 /// A connection in `stat`.
 pub(super) fn short_line(connection: &ConnectionInfo) -> String {
@@ -82,10 +82,7 @@ fn op_name(op: OpCode) -> &'static str {
     }
 }
 
-pub(super) fn wchs(server: &Server) -> String {
-    let counts = server.control.watch_counts();
-    format!(
-        "{} connections watching {} paths\nTotal watches:{}\n",
-        counts.watchers, counts.paths, counts.watches
-    )
+pub(super) fn crst(server: &Server) -> String {
+    server.registry.all().iter().for_each(|connection| connection.update(ConnectionState::reset));
+    "Connection stats reset.\n".to_owned()
 }

@@ -4,7 +4,9 @@ mod about;
 mod connections;
 mod monitor;
 mod process;
+mod sessions;
 mod status;
+mod watches;
 
 use std::str::FromStr;
 
@@ -53,17 +55,28 @@ words! {
     Cons = "cons",
     /// How much is watched.
     Wchs = "wchs",
+    /// What each session watches.
+    Wchc = "wchc",
+    /// Who watches each path.
+    Wchp = "wchp",
+    /// Sessions and their ephemerals.
+    Dump = "dump",
+    /// Begins the counts of every connection anew.
+    Crst = "crst",
+    /// Begins the counts of the server anew.
+    Srst = "srst",
     /// Bytes on disk.
     Dirs = "dirs",
 }
 
 /// Words of ZooKeeper that this server knows as words, but does not answer.
-const OTHERS: [&str; 10] = ["dump", "wchc", "wchp", "crst", "srst", "gtmk", "stmk", "hash", "reqs", "kill"];
+const OTHERS: [&str; 5] = ["gtmk", "stmk", "hash", "reqs", "kill"];
 
 /// What was given is not a four-letter word that this server answers.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "{0:?} is not a four-letter word of this server; it answers ruok, srvr, stat, mntr, isro, envi, conf, cons, wchs, dirs"
+    "{0:?} is not a four-letter word of this server; it answers ruok, srvr, stat, mntr, isro, envi, conf, cons, \
+     wchs, wchc, wchp, dump, crst, srst, dirs"
 )]
 pub struct UnknownWord(pub String);
 
@@ -101,7 +114,12 @@ fn answer_word(server: &Server, word: Word) -> String {
         (Word::Stat, Some(status)) => status::stat(server, status.role),
         (Word::Mntr, Some(status)) => monitor::mntr(server, &status),
         (Word::Cons, Some(_)) => connections::cons(server),
-        (Word::Wchs, Some(_)) => connections::wchs(server),
+        (Word::Wchs, Some(_)) => watches::wchs(server),
+        (Word::Wchc, Some(_)) => watches::wchc(server),
+        (Word::Wchp, Some(_)) => watches::wchp(server),
+        (Word::Dump, Some(_)) => sessions::dump(server),
+        (Word::Crst, Some(_)) => connections::crst(server),
+        (Word::Srst, Some(_)) => status::srst(server),
         (Word::Dirs, Some(_)) => about::dirs(server),
     }
 }

@@ -1,4 +1,4 @@
-//! `srvr` and `stat`.
+//! `srvr`, `stat` and `srst`.
 
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
@@ -23,6 +23,11 @@ pub(super) fn stat(server: &Server, role: Role) -> String {
     text.push('\n');
     put_numbers(server, role, &mut text);
     text
+}
+
+pub(super) fn srst(server: &Server) -> String {
+    server.control.metrics().reset_requests();
+    "Server stats reset.\n".to_owned()
 }
 
 fn put_numbers(server: &Server, role: Role, text: &mut String) {
