@@ -152,9 +152,13 @@ impl GroupCore {
         }
     }
 
+    /// The answer counts only if a quorum has confirmed after the call that this node leads: one that is cut off goes on
+    /// believing so for a while, and would tell itself that all is well.
     pub(crate) async fn handle_call(&self, peer: NodeId, call: wire::Call) -> Result<Bytes, String> {
         let handler = self.handler.read().clone().ok_or("this node takes no calls yet")?;
-        handler(peer, call.topic, call.body).await
+        let answer = handler(peer, call.topic, call.body).await?;
+        self.read_index().await.map_err(|error| error.to_string())?;
+        Ok(answer)
     }
 }
 
@@ -179,6 +183,8 @@ pub(crate) struct GroupInner {
 /// How long a barrier or a call to the leader goes on looking for one.
 const LEADER_PATIENCE: Duration = Duration::from_secs(10);
 const LEADER_RETRY: Duration = Duration::from_millis(50);
+/// How long an answer of the leader may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Group {
     /// Proposes a command. It will be applied exactly once, after all that this node proposed before it, unless this
@@ -229,12 +235,16 @@ impl Group {
         }
     }
 
-    /// Asks the leader's node above; `topic` says what about. Answered by the [`CallHandler`] there.
+    /// Asks the leader's node above; `topic` says what about. Answered by the [`CallHandler`] there. An answer means that the
+    /// node led when it gave it.
     pub async fn call_leader(&self, topic: u32, body: Bytes) -> Result<Bytes, Unavailable> {
         let now = *self.inner.leadership.borrow();
         let call = wire::Call { topic, body };
         if now.is_self {
-            return self.inner.core.handle_call(self.inner.node, call).await.map_err(Unavailable);
+            let answer = self.inner.core.handle_call(self.inner.node, call);
+            let answer = self.inner.clock.timeout(CALL_TIMEOUT, answer).await;
+            let late = |_| Unavailable("no quorum confirmed that this node leads".into());
+            return answer.map_err(late)?.map_err(Unavailable);
         }
         match self.call(now.leader, Body::Application(call)).await? {
             Body::ApplicationResponse(answer) => Ok(answer.body),
@@ -243,7 +253,6 @@ impl Group {
     }
 
     async fn call(&self, leader: Option<NodeId>, body: Body) -> Result<Body, Unavailable> {
-        const CALL_TIMEOUT: Duration = Duration::from_secs(2);
         let leader = leader.ok_or_else(|| Unavailable("no leader is known".into()))?;
         let link = self.inner.peers.known_link(leader, Lane::Control);
         let link = link.ok_or_else(|| Unavailable(format!("the address of node {leader} is not known")))?;

@@ -58,17 +58,18 @@ pub(crate) async fn find_cluster(
 
 /// Asks to be let into a group until this node is what it wants to be.
 pub(crate) async fn run(runtime: Runtime, peers: Arc<Peers>, group: Group, join: Join) {
-    let mut asking = Asking { contact: join.contact.clone(), link: None };
+    let mut asking = Asking { contact: join.contact.clone(), link: None, is_astray: false };
     let mut delay = RETRY_MIN;
     while let Some(change) = next_change(&group, &join.member) {
         match asking.ask(&runtime, &peers, &group, change.clone()).await {
-            Ok(()) => delay = RETRY_MIN,
+            Ok(()) => {}
             Err(why) => {
                 info!(?change, %why, "not let in yet; trying again");
-                delay = (delay * 2).min(RETRY_MAX);
+                asking.is_astray = !asking.is_astray;
             }
         }
         runtime.clock.sleep(delay).await;
+        delay = (delay * 2).min(RETRY_MAX);
     }
     info!(voter = join.member.voter, "this node is a member");
 }
@@ -76,9 +77,15 @@ pub(crate) async fn run(runtime: Runtime, peers: Arc<Peers>, group: Group, join:
 /// What is missing, as far as this node's own log tells.
 fn next_change(group: &Group, wanted: &Member) -> Option<MemberChange> {
     let status = group.status();
+    let marks = group.watermarks();
+    let add = MemberChange::Add { node: wanted.node, address: wanted.address.clone() };
     match status.members.iter().find(|member| member.node == wanted.node) {
-        None => Some(MemberChange::Add { node: wanted.node, address: wanted.address.clone() }),
-        Some(member) if wanted.voter && !member.voter => Some(MemberChange::Promote(wanted.node)),
+        None => Some(add),
+        // The leader that let this node in may have failed before that was committed: then nobody knows of it.
+        Some(_) if marks.members > marks.committed => Some(add),
+        Some(member) if wanted.voter && (!member.voter || marks.is_changing_voters) => {
+            Some(MemberChange::Promote(wanted.node))
+        }
         Some(_) => None,
     }
 }
@@ -87,6 +94,8 @@ fn next_change(group: &Group, wanted: &Member) -> Option<MemberChange> {
 struct Asking {
     contact: String,
     link: Option<Link>,
+    /// The leader that this node knows of may lead no longer, and nobody tells a node that is no member.
+    is_astray: bool,
 }
 
 impl Asking {
@@ -97,10 +106,9 @@ impl Asking {
         group: &Group,
         change: MemberChange,
     ) -> Result<(), String> {
-        if group.leadership().borrow().leader.is_some() {
+        if !self.is_astray && group.leadership().borrow().leader.is_some() {
             return group.change_members(change).await.map_err(|error| error.to_string());
         }
-        // No leader has spoken to this node yet.
         let link = self.link.get_or_insert_with(|| peers.contact(&self.contact));
         let body = Body::MemberChange(change.to_wire());
         let answer = runtime.clock.timeout(CALL_TIMEOUT, link.call(group.inner.core.group, body)).await;

@@ -22,6 +22,7 @@ mod proposer;
 mod raft;
 mod state_machine;
 mod storage;
+mod succession;
 mod wire;
 
 pub use error::{ConsensusError, MembershipError, Refused, Unavailable};

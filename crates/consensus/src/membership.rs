@@ -97,7 +97,7 @@ impl GroupCore {
         let refused = |refusal: String| wire::MemberChanged { leader: None, refusal };
         let (change, retain) = match self.wanted(&change) {
             Ok(Some(wanted)) => wanted,
-            Ok(None) => return wire::MemberChanged::default(),
+            Ok(None) => return self.confirm_members().await.map_or_else(refused, |()| Default::default()),
             Err(refusal) => return refused(refusal),
         };
         match self.raft.change_membership(change, retain).await {
@@ -115,11 +115,24 @@ impl GroupCore {
         }
     }
 
+    /// What this node sees as the members is what they are: it leads, and they are committed.
+    async fn confirm_members(&self) -> Result<(), String> {
+        self.read_index().await.map_err(|error| error.to_string())?;
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let is_committed = *metrics.membership_config.log_id() <= metrics.local_committed;
+        is_committed.then_some(()).ok_or_else(|| "the change is under way; ask again".into())
+    }
+
     fn wanted(&self, change: &wire::MemberChange) -> Result<Wanted, String> {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
         let node = change.node;
-        let voters: BTreeSet<u64> = metrics.membership_config.voter_ids().collect();
+        // A leader that failed in the middle of a change leaves two sets of voters behind, of which both have a say. The
+        // newer is what was wanted, and any change of voters that is asked for ends that.
+        let configs = metrics.membership_config.membership().get_joint_config();
+        let voters = configs.last().cloned().unwrap_or_default();
+        let is_half_done = configs.len() > 1;
         let known =
             metrics.membership_config.nodes().find(|(member, _)| **member == node).map(|(_, basic)| basic);
         let is_voter = voters.contains(&node);
@@ -135,7 +148,7 @@ impl GroupCore {
                     Ok(Some((ChangeMembers::AddNodes(added), true)))
                 }
             },
-            Action::Promote if is_voter => Ok(None),
+            Action::Promote if is_voter && !is_half_done => Ok(None),
             Action::Promote => {
                 known.ok_or_else(stranger)?;
                 let committed = metrics.local_committed.map_or(0, |id| id.index);
@@ -153,9 +166,13 @@ impl GroupCore {
             Action::Demote | Action::Remove if is_last => {
                 Err(format!("node {node} is the only voter; without it nothing would go on"))
             }
-            Action::Demote if is_voter => Ok(Some((ChangeMembers::RemoveVoters(only), true))),
+            Action::Demote if is_voter || (is_half_done && known.is_some()) => {
+                Ok(Some((ChangeMembers::RemoveVoters(only), true)))
+            }
             Action::Demote => known.map(|_| None).ok_or_else(stranger),
-            Action::Remove if is_voter => Ok(Some((ChangeMembers::RemoveVoters(only), false))),
+            Action::Remove if is_voter || (is_half_done && known.is_some()) => {
+                Ok(Some((ChangeMembers::RemoveVoters(only), false)))
+            }
             Action::Remove if known.is_some() => Ok(Some((ChangeMembers::RemoveNodes(only), false))),
             Action::Remove => Ok(None),
             Action::Unknown => {

@@ -23,6 +23,7 @@ use crate::proposer::{Outbox, Sequencer, run_sender, run_sequencer};
 use crate::raft::Raft;
 use crate::state_machine::StateMachine;
 use crate::storage::{LogStore, Progress, SnapshotStore, StateMachineAdapter};
+use crate::succession::Succession;
 
 /// A node of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -219,9 +220,17 @@ impl Consensus {
             async move { core.ask_again(&peers).await }
         };
         let watcher = run_leadership(self.identity.node, raft.clone(), self.peers.clone(), leadership_sender);
+        let succession = Succession {
+            node: self.identity.node,
+            clock: clock.clone(),
+            raft: raft.clone(),
+            peers: self.peers.clone(),
+            leadership: leadership.clone(),
+        };
         let snapshot_bytes = self.config.snapshot_log_bytes;
         let tasks = vec![
             spawn(Box::pin(watcher)),
+            spawn(Box::pin(succession.run())),
             spawn(Box::pin(run_sequencer(
                 clock.clone(),
                 core.sequencer.clone(),

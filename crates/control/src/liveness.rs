@@ -50,7 +50,10 @@ impl Control {
     ///
     /// # Errors
     /// When this node does not lead: the report must go to the leader.
-    pub fn on_report(&self, sessions: &[SessionId]) -> Result<(), Unavailable> {
+    pub fn on_report<'a>(
+        &self,
+        sessions: impl IntoIterator<Item = &'a SessionId>,
+    ) -> Result<(), Unavailable> {
         self.follow_leadership();
         let mut leading = self.leading.lock();
         let tracker = &mut leading.as_mut().ok_or(Unavailable)?.tracker;
@@ -79,8 +82,10 @@ impl Control {
                     let now = clock.now();
                     if now >= next {
                         next = now + interval;
-                        self.expire_silent(now);
                         self.collect_active(&mut reporter.unreported);
+                        // A leader knows of its own connections, whatever becomes of its report to itself.
+                        let _does_not_lead = self.on_report(reporter.unreported.iter());
+                        self.expire_silent(now);
                         self.close_isolated(now);
                     }
                     reporter.begin(now, |sessions| self.log().report_active(sessions));

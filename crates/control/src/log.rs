@@ -21,8 +21,8 @@ pub trait ReplicatedLog: Send + Sync {
     fn barrier(&self) -> BoxFuture<'static, Result<(), Unavailable>>;
 
     /// Brings a list of sessions that were active on this node to the leader, for its
-    /// [`Control::on_report`](crate::Control::on_report). `Ok` when the leader has taken it. The list may be empty: the
-    /// report shows also that this node still reaches the leader.
+    /// [`Control::on_report`](crate::Control::on_report). `Ok` when the leader has taken it and a quorum has confirmed after
+    /// that that it leads. The list may be empty: the report shows also that this node still reaches the leader.
     fn report_active(&self, sessions: Vec<SessionId>) -> BoxFuture<'static, Result<(), Unavailable>>;
 
     /// Where this node stands at the moment.

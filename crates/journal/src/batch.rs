@@ -9,11 +9,15 @@
 //! 32  u32  bytes of all frames
 //! 36  u32  CRC-32C of the checksums of all frames, in order
 //! 40  u8   1 if the journal was closed after this batch
-//! 41       0 up to 48
+//! 41  u8   1 if this is a mark
+//! 42       0 up to 48
 //! 48       the frames, then zeros up to a multiple of the block
 //! ```
 //! All numbers are little-endian; the checksum starts from `frame::seed`. A batch is written only
 //! after the one before it was synced, so a header with a later number proves that everything before it was durable.
+//! Behind the last batch stands a mark that says so for it: a header without a batch, written after the sync and not synced
+//! itself, over which the next batch is written. Without it damage of the last batch could not be told from a write that
+//! was cut off.
 //! The salt keeps bytes that a client chose from being taken for such a header; the checksum over checksums keeps the
 //! frames of a torn batch from completing another that was later torn at the same place.
 
@@ -37,6 +41,8 @@ pub(crate) struct Header {
     pub(crate) frames_bytes: u32,
     pub(crate) frames_crc: u32,
     pub(crate) closed: bool,
+    /// No batch: it says that the one before it is durable.
+    pub(crate) is_mark: bool,
 }
 
 impl Header {
@@ -49,6 +55,7 @@ impl Header {
         rest.put_u32_le(self.frames_bytes);
         rest.put_u32_le(self.frames_crc);
         rest.put_u8(u8::from(self.closed));
+        rest.put_u8(u8::from(self.is_mark));
         let crc = checksum(&bytes, segment, offset);
         (&mut bytes[..8]).put_u32_le(MAGIC);
         (&mut bytes[4..8]).put_u32_le(crc);
@@ -68,6 +75,7 @@ impl Header {
             frames_bytes: rest.get_u32_le(),
             frames_crc: rest.get_u32_le(),
             closed: rest.get_u8() == 1,
+            is_mark: rest.get_u8() == 1,
         };
         (header.salt == salt).then_some(header)
     }
@@ -134,6 +142,7 @@ impl Builder {
                 .expect("the configuration limits batches to 1 GiB"),
             frames_crc: self.frames_crc,
             closed,
+            is_mark: false,
         };
         let header = header.encode(self.place.segment, self.place.offset);
         self.parts[0] = Bytes::copy_from_slice(&header);
@@ -143,6 +152,22 @@ impl Builder {
         self.parts.push(self.buffer.freeze());
         (self.parts, total)
     }
+}
+
+/// A block to be written behind a batch that is durable, where batch `number` will be.
+pub(crate) fn mark(place: Place, number: u64, head: u64, block_bytes: u32) -> Bytes {
+    let header = Header {
+        salt: place.salt,
+        number,
+        head,
+        frames_bytes: 0,
+        frames_crc: 0,
+        closed: false,
+        is_mark: true,
+    };
+    let mut block = BytesMut::zeroed(block_bytes as usize);
+    block[..HEADER_BYTES].copy_from_slice(&header.encode(place.segment, place.offset));
+    block.freeze()
 }
 
 /// Adds the checksum of one more frame to that of a batch.
@@ -159,9 +184,9 @@ mod tests {
     proptest! {
         #[test]
         fn a_header_is_valid_only_as_written(
-            salt: u64, number: u64, head: u64, frames_bytes: u32, frames_crc: u32, closed: bool, bit in 0..48 * 8_usize,
+            salt: u64, number: u64, head: u64, frames_bytes: u32, frames_crc: u32, closed: bool, is_mark: bool, bit in 0..48 * 8_usize,
         ) {
-            let header = Header { salt, number, head, frames_bytes, frames_crc, closed };
+            let header = Header { salt, number, head, frames_bytes, frames_crc, closed, is_mark };
             let mut bytes = header.encode(7, 8192);
             prop_assert_eq!(Header::decode(&bytes, 7, 8192, salt), Some(header));
             prop_assert_eq!(Header::decode(&bytes, 8, 8192, salt), None);

@@ -143,7 +143,7 @@ impl Writer {
 
     async fn write(&mut self, batch: Batch) -> Result<(), JournalError> {
         let (parts, places, bytes) = self.encode(&batch);
-        let written = self.active.file.write_and_sync(self.active.place.offset, parts).await;
+        let written = self.put(parts, bytes, batch.head).await;
         if let Err(source) = written {
             let error = JournalError::failed("write", &self.active.path, source);
             // The state is the same as for those that come later; `run` reports to them.
@@ -157,6 +157,18 @@ impl Writer {
         self.count(places.len(), bytes);
         self.settle(batch, &places);
         Ok(())
+    }
+
+    /// Writes and syncs the bytes of a batch, and marks them as durable if there is room for that in the segment.
+    async fn put(&self, parts: Vec<bytes::Bytes>, bytes: u64, head: u64) -> std::io::Result<()> {
+        let Active { file, place, length, block_bytes, .. } = &self.active;
+        let behind = place.offset + bytes;
+        if behind + u64::from(*block_bytes) > *length {
+            return file.write_and_sync(place.offset, parts).await;
+        }
+        let place_behind = Place { offset: behind, ..*place };
+        let mark = batch::mark(place_behind, self.number + 1, head, *block_bytes);
+        file.write_sync_and_mark(place.offset, parts, behind, mark).await
     }
 
     /// The bytes of the batch, where its frames will be, and how many bytes there are.

@@ -118,7 +118,7 @@ fn a_segment_whose_purge_is_not_durable_is_kept() {
 fn a_value_is_never_lost_between_the_old_and_the_new_one() {
     run(async {
         let mut freed = 0;
-        for (steps, yields) in (0..24).flat_map(|steps| (0..8).map(move |yields| (steps, yields))) {
+        for (steps, yields) in (0..36).flat_map(|steps| (0..8).map(move |yields| (steps, yields))) {
             let disk = SimDisk::new(1);
             let journal = common::open(disk.clone(), tiny()).await.unwrap();
             let log = journal.group(SLOW);

@@ -3,9 +3,10 @@
 mod interpose;
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::ops::Range;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{self, Child, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -32,11 +33,29 @@ enum Command {
         /// The first.
         #[arg(long, default_value_t = 1)]
         first: u64,
+        /// How many at the same time, each in a process of its own; as many as there are cores if not given.
+        #[arg(long)]
+        jobs: Option<u64>,
         #[command(flatten)]
         how: How,
         /// Prints a JSON object for each seed and one for all of them.
         #[arg(long)]
         json: bool,
+    },
+    /// Runs every so manyth seed and prints what came of it for another process: what `run --jobs` starts.
+    #[command(hide = true)]
+    Work {
+        /// The first.
+        #[arg(long)]
+        first: u64,
+        /// Behind the last.
+        #[arg(long)]
+        end: u64,
+        /// How far from one to the next.
+        #[arg(long)]
+        step: usize,
+        #[command(flatten)]
+        how: How,
     },
     /// Runs one seed again.
     Replay {
@@ -76,17 +95,29 @@ impl How {
         Options { chaos: Duration::from_secs_f64(self.minutes * 60.0), nodes: self.nodes, bug: self.bug }
     }
 
-    /// The flags that make a replay go the same way.
-    fn flags(&self) -> String {
-        let nodes = self.nodes.map(|nodes| format!(" --nodes {nodes}")).unwrap_or_default();
-        let bug = self.bug.map(|bug| format!(" --bug {bug:?}").to_lowercase()).unwrap_or_default();
-        format!("--minutes {}{nodes}{bug}", self.minutes)
+    /// The arguments that make another process do the same.
+    fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec!["--minutes".to_owned(), self.minutes.to_string()];
+        arguments.extend(self.nodes.into_iter().flat_map(|nodes| ["--nodes".to_owned(), nodes.to_string()]));
+        arguments.extend(
+            self.bug.into_iter().flat_map(|bug| ["--bug".to_owned(), format!("{bug:?}").to_lowercase()]),
+        );
+        if self.checksum {
+            arguments.push("--checksum".to_owned());
+        }
+        arguments
     }
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let clean = match Args::parse().command {
-        Command::Run { seeds, first, how, json } => run_many(first..first + seeds, &how, json)?,
+        Command::Run { seeds, first, jobs, how, json } => run_many(first..first + seeds, jobs, &how, json)?,
+        Command::Work { first, end, step, how } => {
+            for seed in (first..end).step_by(step) {
+                print(&format!("{}\n", serde_json::to_string(&run_one(seed, &how)?)?));
+            }
+            true
+        }
         Command::Replay { seed, how } => {
             let report = run_one(seed, &how)?;
             print(&format!("{report}\n"));
@@ -97,15 +128,64 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn run_many(seeds: std::ops::Range<u64>, how: &How, json: bool) -> anyhow::Result<bool> {
+fn run_many(seeds: Range<u64>, jobs: Option<u64>, how: &How, json: bool) -> anyhow::Result<bool> {
     let mut summary = Summary::default();
-    for seed in seeds {
-        let report = run_one(seed, how)?;
-        summary.add(&report);
-        tell(&report, how, json);
+    let mut take = |report: &Report| {
+        summary.add(report);
+        tell(report, how, json);
+    };
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let jobs = jobs.unwrap_or(cores).clamp(1, seeds.end.saturating_sub(seeds.start).max(1));
+    if jobs == 1 || how.trace.is_some() {
+        for seed in seeds {
+            take(&run_one(seed, how)?);
+        }
+    } else {
+        share_out(seeds, jobs, how, take)?;
     }
     print(&if json { format!("{}\n", summary.to_json()) } else { summary.to_string() });
     Ok(summary.failed().is_empty())
+}
+
+/// Runs seeds in several processes, as no two may run in one at the same time. Takes what came of each as it comes.
+fn share_out(seeds: Range<u64>, jobs: u64, how: &How, mut take: impl FnMut(&Report)) -> anyhow::Result<()> {
+    let program = std::env::current_exe().context("find this program")?;
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let worker = |job: u64| -> anyhow::Result<Child> {
+        let mut command = process::Command::new(&program);
+        command.args(["work", "--first", &(seeds.start + job).to_string()]);
+        command.args(["--end", &seeds.end.to_string(), "--step", &jobs.to_string()]);
+        command.args(how.arguments()).stdout(Stdio::piped());
+        command.spawn().context("start another simulator")
+    };
+    let mut workers = (0..jobs).map(worker).collect::<anyhow::Result<Vec<Child>>>()?;
+    std::thread::scope(|scope| -> anyhow::Result<()> {
+        for worker in &mut workers {
+            let output = worker.stdout.take().expect("its output is a pipe");
+            let sender = sender.clone();
+            std::thread::Builder::new()
+                .spawn_scoped(scope, move || {
+                    for line in BufReader::new(output).lines() {
+                        // The receiver is gone when another worker's output made no sense.
+                        if sender.send(line).is_err() {
+                            return;
+                        }
+                    }
+                })
+                .context("start a thread")?;
+        }
+        drop(sender);
+        for line in receiver {
+            let line = line.context("read what another simulator prints")?;
+            take(&serde_json::from_str(&line).with_context(|| format!("understand {line:?}"))?);
+        }
+        Ok(())
+    })?;
+    for mut worker in workers {
+        let status = worker.wait().context("wait for another simulator")?;
+        anyhow::ensure!(status.success(), "a simulator ended with {status}");
+    }
+    Ok(())
 }
 
 /// Progress, and all that is known of a failure.
@@ -126,7 +206,11 @@ fn tell(report: &Report, how: &How, json: bool) {
         print(&format!("  {violation}\n"));
     }
     if !report.is_clean() {
-        print(&format!("  again: cargo xtask sim replay {} {} --trace FILE\n", report.seed, how.flags()));
+        print(&format!(
+            "  again: cargo xtask sim --replay {} -- {} --trace FILE\n",
+            report.seed,
+            how.arguments().join(" ")
+        ));
     }
 }
 

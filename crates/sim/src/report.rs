@@ -3,13 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::faults::Tally;
+use crate::faults::{Kind, Tally};
 use crate::trace::Sum;
 
 /// What came of one seed.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Report {
     /// The seed.
     pub seed: u64,
@@ -21,8 +21,10 @@ pub struct Report {
     pub violations: Vec<String>,
     /// Faults.
     pub tally: Tally,
-    /// Nodes.
+    /// Nodes that founded the cluster.
     pub nodes: u64,
+    /// Nodes that joined it as observers before anything went wrong.
+    pub observers: u64,
     /// Requests that clients sent.
     pub requests: u64,
     /// Of those, writes that were answered.
@@ -41,10 +43,12 @@ pub struct Report {
     pub cpu: Duration,
     /// How long after the last fault was taken back every client's writes went through again.
     pub recovered_after: Option<Duration>,
+    /// The same, when only a quorum was healed.
+    pub quorum_served_after: Option<Duration>,
 }
 
 /// Rare paths that were taken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Coverage {
     /// Times another node came to lead.
     pub leader_changes: u64,
@@ -52,6 +56,10 @@ pub struct Coverage {
     pub starts: u64,
     /// Snapshots that a node took, or was sent.
     pub snapshots: u64,
+    /// Changes of who belongs to the cluster.
+    pub membership_changes: u64,
+    /// Comparisons of replicas with what they and others were before, and with the rules of Raft.
+    pub invariant_checks: u64,
 }
 
 impl Coverage {
@@ -59,6 +67,8 @@ impl Coverage {
         self.leader_changes += other.leader_changes;
         self.starts += other.starts;
         self.snapshots += other.snapshots;
+        self.membership_changes += other.membership_changes;
+        self.invariant_checks += other.invariant_checks;
     }
 }
 
@@ -80,9 +90,10 @@ impl fmt::Display for Report {
         let verdict = if self.is_clean() { "ok" } else { "FAILED" };
         write!(
             f,
-            "seed {:>6} {verdict:<6} {} nodes, {:.0} s simulated in {:.1} s, {} requests, {} unknown, {} events, digest {:08x}",
+            "seed {:>6} {verdict:<6} {}+{} nodes, {:.0} s simulated in {:.1} s, {} requests, {} unknown, {} events, digest {:08x}",
             self.seed,
             self.nodes,
+            self.observers,
             self.simulated.as_secs_f64(),
             self.cpu.as_secs_f64(),
             self.requests,
@@ -120,6 +131,7 @@ pub struct Summary {
     simulated: Duration,
     cpu: Duration,
     recoveries: Vec<Duration>,
+    quorum_recoveries: Vec<Duration>,
 }
 
 /// One kind of fault in a [`Summary`], for machines.
@@ -147,6 +159,8 @@ struct SummaryLine<'a> {
     cpu_seconds: f64,
     recovery_ms_p50: u128,
     recovery_ms_max: u128,
+    quorum_recovery_ms_p50: u128,
+    quorum_recovery_ms_max: u128,
     faults: Vec<FaultLine>,
 }
 
@@ -168,6 +182,8 @@ impl Summary {
         self.cpu += report.cpu;
         self.recoveries.extend(report.recovered_after);
         self.recoveries.sort_unstable();
+        self.quorum_recoveries.extend(report.quorum_served_after);
+        self.quorum_recoveries.sort_unstable();
     }
 
     /// Seeds that failed.
@@ -195,16 +211,22 @@ impl Summary {
             coverage: self.coverage,
             simulated_seconds: self.simulated.as_secs_f64(),
             cpu_seconds: self.cpu.as_secs_f64(),
-            recovery_ms_p50: self.recovery(self.recoveries.len() / 2).as_millis(),
-            recovery_ms_max: self.recovery(self.recoveries.len().saturating_sub(1)).as_millis(),
+            recovery_ms_p50: middle(&self.recoveries).as_millis(),
+            recovery_ms_max: last(&self.recoveries).as_millis(),
+            quorum_recovery_ms_p50: middle(&self.quorum_recoveries).as_millis(),
+            quorum_recovery_ms_max: last(&self.quorum_recoveries).as_millis(),
             faults: self.tally.iter().map(line).collect(),
         };
         serde_json::to_string(&line).expect("numbers and names have a JSON form")
     }
+}
 
-    fn recovery(&self, rank: usize) -> Duration {
-        self.recoveries.get(rank).copied().unwrap_or_default()
-    }
+fn middle(sorted: &[Duration]) -> Duration {
+    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}
+
+fn last(sorted: &[Duration]) -> Duration {
+    sorted.last().copied().unwrap_or_default()
 }
 
 /// A table for people.
@@ -226,20 +248,34 @@ impl fmt::Display for Summary {
         )?;
         writeln!(
             f,
-            "{} changes of leader, {} starts, {} snapshots",
-            self.coverage.leader_changes, self.coverage.starts, self.coverage.snapshots,
+            "{} changes of leader, {} of membership, {} starts, {} snapshots, {} invariants checked",
+            self.coverage.leader_changes,
+            self.coverage.membership_changes,
+            self.coverage.starts,
+            self.coverage.snapshots,
+            self.coverage.invariant_checks,
         )?;
         writeln!(
             f,
-            "recovered after the last fault: p50 {} ms, max {} ms",
-            self.recovery(self.recoveries.len() / 2).as_millis(),
-            self.recovery(self.recoveries.len().saturating_sub(1)).as_millis(),
+            "everybody served after all was healed: p50 {} ms, max {} ms; after only a quorum was ({} runs): p50 {} ms, max {} ms",
+            middle(&self.recoveries).as_millis(),
+            last(&self.recoveries).as_millis(),
+            self.quorum_recoveries.len(),
+            middle(&self.quorum_recoveries).as_millis(),
+            last(&self.quorum_recoveries).as_millis(),
         )?;
         writeln!(f, "{:<20} {:>8} {:>8} {:>8} {:>10}", "fault", "planned", "begun", "bit", "bites")?;
         for (kind, count) in self.tally.iter() {
             let line = (count.planned, count.begun, count.bit, count.bites);
             writeln!(f, "{kind:<20} {:>8} {:>8} {:>8} {:>10}", line.0, line.1, line.2, line.3)?;
         }
-        Ok(())
+        let has_bitten =
+            |kind: &Kind| self.tally.iter().any(|(other, count)| other == *kind && count.bit > 0);
+        let never: Vec<String> =
+            Kind::ALL.iter().filter(|kind| !has_bitten(kind)).map(ToString::to_string).collect();
+        match never.as_slice() {
+            [] => writeln!(f, "all {} kinds of faults have bitten", Kind::ALL.len()),
+            _ => writeln!(f, "{} of {} kinds never bit: {}", never.len(), Kind::ALL.len(), never.join(" ")),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! One seed, from beginning to end.
 
 mod cast;
+mod invariants;
 mod observe;
 mod phases;
 mod replicas;
@@ -18,7 +19,7 @@ use crate::report::Report;
 use crate::seeded::{self, NotInterposed};
 use phases::Phases;
 use settings::Settings;
-use verify::check::check;
+use verify::check::check_with_clocks;
 use verify::history::{Event, Outcome};
 
 /// What is the same for all seeds of a batch.
@@ -49,6 +50,7 @@ pub fn run(seed: u64, options: &Options) -> Result<Report, NotInterposed> {
     let mut report = Report { seed, ..Report::default() };
     let settings = Settings::draw(seed, options);
     report.nodes = settings.world.nodes;
+    report.observers = settings.observers;
     let ran = std::panic::catch_unwind(AssertUnwindSafe(|| act(settings, &mut report)));
     if ran.is_err() {
         let panic = PANIC.take().unwrap_or_default();
@@ -67,8 +69,12 @@ fn act(settings: Settings, report: &mut Report) {
     report.coverage = phases.coverage();
     report.simulated = phases.elapsed();
     report.recovered_after = phases.recovered_after();
+    report.quorum_served_after = phases.quorum_served_after();
+    let clocks = phases.clocks();
     let history = phases.into_history();
-    report.violations.extend(check(&history).into_iter().map(|violation| violation.to_string()));
+    report
+        .violations
+        .extend(check_with_clocks(&history, clocks).into_iter().map(|violation| violation.to_string()));
     report.requests = history.ops.len() as u64;
     report.unknown = history.ops.iter().filter(|record| record.outcome == Outcome::Unknown).count() as u64;
     let acknowledged = |record: &&verify::history::OpRecord| {

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -44,7 +45,7 @@ impl FormatTime for SimulatedTime {
 pub struct Checksum(Arc<Mutex<Sum>>);
 
 /// What is known of a trace.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Sum {
     /// CRC-32C of all of it.
     pub crc: u32,

@@ -11,7 +11,7 @@ fn assert_found(bug: &str, rule: &str) {
     let ran = sim(&["run", "--seeds", SEEDS, "--minutes", "0.2", "--nodes", "3", "--bug", bug]);
     assert!(!ran.clean, "{bug} was not found:\n{}", ran.text);
     assert!(ran.text.contains(rule), "{bug} was found, but not for breaking {rule:?}:\n{}", ran.text);
-    assert!(ran.text.contains("again: cargo xtask sim replay"), "{}", ran.text);
+    assert!(ran.text.contains("again: cargo xtask sim --replay"), "{}", ran.text);
 }
 
 #[test]

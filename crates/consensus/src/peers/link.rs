@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use parking_lot::Mutex;
 use runtime::{BoxStream, Clock, Pool, Runtime, Task};
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, info, warn};
 
 use super::calls::Calls;
@@ -25,6 +25,7 @@ const WRITE_FRAMES_MAX: usize = 128;
 const WRITE_BYTES_MAX: usize = 1 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const RETRY_MIN: Duration = Duration::from_millis(20);
+const RETRY_FIRST: Duration = Duration::from_millis(1);
 const RETRY_MAX: Duration = Duration::from_millis(500);
 /// How often the other side is asked whether it is still there.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
@@ -52,6 +53,8 @@ struct Shared {
     calls: Calls,
     /// How many connections there were.
     connections: AtomicU64,
+    /// How often the other side's machine has said that nobody listens there.
+    refusals: watch::Sender<u64>,
 }
 
 /// A call whose answers are awaited; forgotten when dropped.
@@ -76,6 +79,7 @@ impl Link {
             queue: Mutex::new(None),
             calls: Calls::default(),
             connections: AtomicU64::new(0),
+            refusals: watch::Sender::new(0),
         });
         let task = runtime.spawn(Pool::Consensus, keep_up(runtime.clone(), greeter, address, shared.clone()));
         Self { shared, _task: task }
@@ -84,6 +88,12 @@ impl Link {
     /// Changes whenever what was sent before may be lost.
     pub(crate) fn connection(&self) -> u64 {
         self.shared.connections.load(Ordering::Acquire)
+    }
+
+    /// Completes when the other side's machine says, from now on, that nobody listens there: its process is gone.
+    pub(crate) async fn refused(&self) {
+        // An error would tell that the link is gone, and it is here.
+        let _ = self.shared.refusals.subscribe().changed().await;
     }
 
     /// True while messages can be sent.
@@ -155,15 +165,20 @@ async fn keep_up(runtime: Runtime, greeter: Arc<Greeter>, address: String, share
         match connected {
             Ok(Ok((reader, writer))) => {
                 info!(peer = %target, ?lane, "connected to peer");
-                (delay, complained) = (RETRY_MIN, false);
                 let why = carry(&runtime.clock, reader, writer, &shared).await;
                 info!(peer = %target, ?lane, %why, "connection to peer ended");
+                // Whether anybody is left is asked at once.
+                (delay, complained) = (RETRY_FIRST, false);
             }
             Ok(Err(why)) if !complained => {
+                shared.note(&why);
                 warn!(peer = %target, %address, ?lane, %why, "can't connect to peer; trying again and again");
                 complained = true;
             }
-            Ok(Err(why)) => debug!(peer = %target, ?lane, %why, "can't connect to peer"),
+            Ok(Err(why)) => {
+                shared.note(&why);
+                debug!(peer = %target, ?lane, %why, "can't connect to peer");
+            }
             Err(elapsed) => debug!(peer = %target, ?lane, %elapsed, "can't connect to peer"),
         }
         // Nodes that restart together must not knock in step.
@@ -173,6 +188,17 @@ async fn keep_up(runtime: Runtime, greeter: Arc<Greeter>, address: String, share
     }
 }
 
+impl Shared {
+    /// Why there is no connection.
+    fn note(&self, error: &AnyError) {
+        let error = error.downcast_ref::<std::io::Error>();
+        if error.is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused) {
+            self.refusals.send_modify(|refusals| *refusals += 1);
+        }
+    }
+}
+
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
 type Halves = (FrameReader<ReadHalf<BoxStream>>, WriteHalf<BoxStream>);
 
 async fn connect(
@@ -180,7 +206,7 @@ async fn connect(
     greeter: &Greeter,
     address: &str,
     shared: &Shared,
-) -> Result<Halves, Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<Halves, AnyError> {
     let stream = runtime.network.connect(address).await?;
     let (reader, mut writer) = tokio::io::split(stream);
     let mut reader = FrameReader::new(reader);

@@ -25,7 +25,8 @@ pub(super) struct Scan {
     pub(super) end: u64,
     /// Why no batch follows at `end`.
     pub(super) stop: Stop,
-    /// The batch with the highest number that begins at `end` or after, by its header: place and number.
+    /// The batch with the highest number that begins, or was to begin, at `end` or after, by its header or a mark: place
+    /// and number.
     pub(super) stray: Option<(u64, u64)>,
     /// The frames of the batches, in order.
     pub(super) records: Vec<Record>,
@@ -119,7 +120,7 @@ impl Scanner {
         let mut offset = u64::from(self.header.data_start);
         let mut batches: Option<Batches> = None;
         loop {
-            let Some(batch) = self.batch_header(offset).await? else {
+            let Some(batch) = self.batch_header(offset).await?.filter(|batch| !batch.is_mark) else {
                 return Ok((batches, offset, Stop::NoHeader));
             };
             if batches.is_some_and(|batches| batches.last + 1 != batch.number) {

@@ -58,6 +58,22 @@ pub trait File: Send + Sync {
     fn sync_data(&self) -> BoxFuture<'_, io::Result<()>>;
     /// [`File::write_at`], then [`File::sync_data`], in one trip to the thread that does it.
     fn write_and_sync(&self, offset: u64, parts: Vec<Bytes>) -> BoxFuture<'_, io::Result<()>>;
+    /// [`File::write_and_sync`], and behind it, at `mark_offset`, a mark that is not synced: where it is found, what was
+    /// written before was durable. Completes with the sync if it can; what becomes of the mark is not told.
+    fn write_sync_and_mark(
+        &self,
+        offset: u64,
+        parts: Vec<Bytes>,
+        mark_offset: u64,
+        mark: Bytes,
+    ) -> BoxFuture<'_, io::Result<()>> {
+        Box::pin(async move {
+            self.write_and_sync(offset, parts).await?;
+            // A disk that fails here fails the next write too.
+            let _untold = self.write_at(mark_offset, vec![mark]).await;
+            Ok(())
+        })
+    }
     /// Length in bytes.
     fn len(&self) -> BoxFuture<'_, io::Result<u64>>;
     /// Cuts or extends (with zeros) to `len`.

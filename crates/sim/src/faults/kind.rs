@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// What can go wrong.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Kind {
     /// A node and everybody else do not hear each other.
     Isolate,
@@ -49,22 +51,80 @@ pub enum Kind {
     WriteError,
     /// A disk is full: the node must stop.
     DiskFull,
-    /// A wall clock jumps.
+    /// A wall clock jumps, and jumps again the other way.
     ClockJump,
+    /// A node's clocks run too fast or too slow.
+    ClockDrift,
+    /// A link between two nodes is cut and mended, again and again.
+    FlappingLink,
+    /// One connection to a node brings nothing, for as long as it lasts.
+    StuckLane,
+    /// A host of clients reaches nobody.
+    CutClientHost,
+    /// A node's process is held, as by SIGSTOP.
+    PauseNode,
+    /// A node's tasks run late: its process is held for moments, again and again.
+    SlowNode,
+    /// The clients on a host are held for longer than their sessions last.
+    PauseClients,
+    /// The last write before a power loss reaches the disk in part.
+    TornWrite,
+    /// The power goes while a disk is full, and the disk is still full when it is back.
+    PowerLossOfFull,
+    /// Reads fail, also while a process starts.
+    ReadErrors,
+    /// Reads give less than there is, also while a process starts.
+    ShortReads,
+    /// A process is killed while it starts, several times.
+    KillInStart,
+    /// A process is killed while it takes a snapshot.
+    KillInSnapshot,
+    /// A process is killed while it is sent a snapshot.
+    KillInInstall,
+    /// A bit of an old segment or of a snapshot flips while the node is down: it must refuse to start, and is replaced.
+    FlippedBit,
+    /// The same, and a sector has become zeros.
+    ZeroedSector,
+    /// The same, and a sector has what it had before a write that was synced.
+    StaleSector,
+    /// The same, and a sector has what was meant for another.
+    MisdirectedWrite,
+    /// A node comes back with an empty disk: its peers must refuse it, and it is replaced.
+    WipedDisk,
+    /// A node comes back with an old copy of its disk: its peers must refuse it, and it is replaced.
+    OldDisk,
+    /// A node joins as an observer.
+    JoinObserver,
+    /// A node joins as a voter.
+    JoinVoter,
+    /// An observer becomes a voter.
+    Promote,
+    /// A voter becomes an observer.
+    Demote,
+    /// A node leaves.
+    Leave,
+    /// The leader, or the node that it is about, is killed while the membership changes.
+    KillInChange,
+    /// Only a quorum is healed, and serves while a node of the rest is never mended.
+    NeverMended,
 }
 
-/// Which of two sequences a fault belongs to. The two run beside each other, so that faults of different tracks meet.
+/// Which of the sequences a fault belongs to. They run beside each other, so that faults of different tracks meet.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Track {
     /// Links and clocks.
     Network,
     /// Processes and disks.
     Machine,
+    /// Who belongs to the cluster.
+    Membership,
+    /// None: it comes after the plan.
+    Aftermath,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 23] = [
+    pub const ALL: [Kind; 50] = [
         Kind::Isolate,
         Kind::IsolateLeader,
         Kind::Mute,
@@ -88,6 +148,33 @@ impl Kind {
         Kind::WriteError,
         Kind::DiskFull,
         Kind::ClockJump,
+        Kind::ClockDrift,
+        Kind::FlappingLink,
+        Kind::StuckLane,
+        Kind::CutClientHost,
+        Kind::PauseNode,
+        Kind::SlowNode,
+        Kind::PauseClients,
+        Kind::TornWrite,
+        Kind::PowerLossOfFull,
+        Kind::ReadErrors,
+        Kind::ShortReads,
+        Kind::KillInStart,
+        Kind::KillInSnapshot,
+        Kind::KillInInstall,
+        Kind::FlippedBit,
+        Kind::ZeroedSector,
+        Kind::StaleSector,
+        Kind::MisdirectedWrite,
+        Kind::WipedDisk,
+        Kind::OldDisk,
+        Kind::JoinObserver,
+        Kind::JoinVoter,
+        Kind::Promote,
+        Kind::Demote,
+        Kind::Leave,
+        Kind::KillInChange,
+        Kind::NeverMended,
     ];
 
     /// Its sequence.
@@ -103,14 +190,38 @@ impl Kind {
             | Kind::SlowLinks
             | Kind::Resets
             | Kind::StuckConnections
-            | Kind::ClockJump => Track::Network,
+            | Kind::ClockJump
+            | Kind::ClockDrift
+            | Kind::FlappingLink
+            | Kind::StuckLane
+            | Kind::CutClientHost
+            | Kind::PauseNode
+            | Kind::SlowNode
+            | Kind::PauseClients => Track::Network,
+            Kind::JoinObserver
+            | Kind::JoinVoter
+            | Kind::Promote
+            | Kind::Demote
+            | Kind::Leave
+            | Kind::KillInChange => Track::Membership,
+            Kind::NeverMended => Track::Aftermath,
             _ => Track::Machine,
         }
     }
 
-    /// Whether it needs other nodes.
-    pub fn needs_peers(self) -> bool {
-        matches!(self, Kind::Mute | Kind::Deaf | Kind::KillInElection)
+    /// How many nodes must found the cluster, at least, for it to make sense.
+    pub fn founders_min(self) -> u64 {
+        match self {
+            Kind::Mute | Kind::Deaf | Kind::KillInElection | Kind::FlappingLink | Kind::KillInInstall => 2,
+            // One node is lost for ever, and the others must be a quorum.
+            Kind::FlippedBit
+            | Kind::ZeroedSector
+            | Kind::StaleSector
+            | Kind::MisdirectedWrite
+            | Kind::WipedDisk
+            | Kind::OldDisk => 3,
+            _ => 1,
+        }
     }
 }
 

@@ -3,18 +3,25 @@
 //! A fault that was planned and did nothing (a cut while nothing was sent, a power loss while all was on disk) proves
 //! nothing, so every fault measures what it did, and a run says which of its faults were harmless.
 
+mod change;
 mod clock;
+mod damage;
 mod disk;
 mod kind;
+mod moments;
 mod nemesis;
 mod network;
+mod pause;
 mod plan;
 mod process;
+mod roster;
+mod strangers;
 mod tally;
 
 pub use kind::Kind;
 pub use nemesis::Nemesis;
 pub use plan::{Plan, Planned};
+pub use roster::{Change, Roster};
 pub use tally::{Count, Tally};
 
 use std::collections::BTreeSet;
@@ -32,8 +39,18 @@ trait Active {
         false
     }
 
+    /// The same, for faults that have to do with who belongs to the cluster.
+    fn watch_with(&mut self, world: &mut World, _roster: &mut Roster, rng: &mut StdRng) -> bool {
+        self.watch(world, rng)
+    }
+
+    /// True while it must go on although its time is over.
+    fn holds_on(&self, _world: &World, _roster: &Roster) -> bool {
+        false
+    }
+
     /// Takes back what can be taken back, and says how often it bit.
-    fn end(self: Box<Self>, world: &mut World) -> u64;
+    fn end(self: Box<Self>, world: &mut World, roster: &mut Roster) -> u64;
 
     /// What should have happened by its end, and has not.
     fn complaint(&self, _world: &World) -> Option<String> {
@@ -52,6 +69,8 @@ struct Scene<'a> {
     rng: &'a mut StdRng,
     /// Nodes that other faults have in their hands.
     held: &'a BTreeSet<u64>,
+    /// Who is to belong to the cluster.
+    roster: &'a mut Roster,
     /// How long it is to last.
     lasts: Duration,
 }
@@ -62,6 +81,12 @@ impl Scene<'_> {
         let runs = |number: &u64| matches!(*self.world.machine(*number).phase.borrow(), Phase::Running(_));
         let numbers = self.world.machines().map(|machine| machine.number);
         numbers.filter(|number| !self.held.contains(number)).filter(runs).collect()
+    }
+
+    /// Any node, whatever it is doing.
+    fn any_node(&mut self) -> u64 {
+        let nodes: Vec<u64> = self.world.machines().map(|machine| machine.number).collect();
+        *nodes.choose(self.rng).expect("some node always belongs to the cluster")
     }
 
     fn any_free(&mut self) -> Option<u64> {

@@ -6,7 +6,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
-use super::{Active, Scene};
+use super::{Active, Roster, Scene};
 use crate::world::{HeldConnections, Host, Traffic, Way, World};
 
 /// What has happened on some ways so far.
@@ -32,14 +32,14 @@ impl Cut {
 }
 
 impl Active for Cut {
-    fn end(self: Box<Self>, world: &mut World) -> u64 {
+    fn end(self: Box<Self>, world: &mut World, _roster: &mut Roster) -> u64 {
         self.ways.iter().for_each(|way| world.mend(*way));
         sum(world, &self.ways, |traffic| traffic.dropped) - self.dropped_before
     }
 }
 
 fn others(world: &World, node: u64) -> Vec<Host> {
-    world.hosts().iter().copied().filter(|host| *host != Host::Node(node)).collect()
+    world.hosts().into_iter().filter(|host| *host != Host::Node(node)).collect()
 }
 
 fn peers(world: &World, node: u64) -> Vec<Host> {
@@ -54,11 +54,6 @@ fn both(ways: Vec<Way>) -> Vec<Way> {
     ways.into_iter().flat_map(|way| [way, way.back()]).collect()
 }
 
-/// Any node, whatever it is doing.
-fn any_node(scene: &mut Scene<'_>) -> u64 {
-    scene.rng.random_range(1..=scene.world.settings().nodes)
-}
-
 fn isolate_node(scene: Scene<'_>, node: u64) -> Option<Box<dyn Active>> {
     let from_clients_too = scene.rng.random_bool(0.5);
     let from = if from_clients_too { others(scene.world, node) } else { peers(scene.world, node) };
@@ -66,7 +61,7 @@ fn isolate_node(scene: Scene<'_>, node: u64) -> Option<Box<dyn Active>> {
 }
 
 pub(super) fn isolate(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
-    let node = any_node(&mut scene);
+    let node = scene.any_node();
     isolate_node(scene, node)
 }
 
@@ -77,20 +72,20 @@ pub(super) fn isolate_leader(scene: Scene<'_>) -> Option<Box<dyn Active>> {
 
 pub(super) fn mute(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
     let node =
-        scene.world.leader().filter(|_| scene.rng.random_bool(0.5)).unwrap_or_else(|| any_node(&mut scene));
+        scene.world.leader().filter(|_| scene.rng.random_bool(0.5)).unwrap_or_else(|| scene.any_node());
     let ways = outward(node, &peers(scene.world, node));
     Cut::begin(scene.world, ways)
 }
 
 pub(super) fn deaf(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
     let node =
-        scene.world.leader().filter(|_| scene.rng.random_bool(0.5)).unwrap_or_else(|| any_node(&mut scene));
+        scene.world.leader().filter(|_| scene.rng.random_bool(0.5)).unwrap_or_else(|| scene.any_node());
     let ways = outward(node, &peers(scene.world, node)).into_iter().map(Way::back).collect();
     Cut::begin(scene.world, ways)
 }
 
 pub(super) fn split(scene: Scene<'_>) -> Option<Box<dyn Active>> {
-    let mut hosts = scene.world.hosts().to_vec();
+    let mut hosts = scene.world.hosts();
     hosts.shuffle(scene.rng);
     let (one, other) = hosts.split_at(scene.rng.random_range(1..hosts.len()));
     let ways = one.iter().flat_map(|from| other.iter().map(|to| Way { from: *from, to: *to })).collect();
@@ -98,9 +93,9 @@ pub(super) fn split(scene: Scene<'_>) -> Option<Box<dyn Active>> {
 }
 
 pub(super) fn cut_clients(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
-    let node = any_node(&mut scene);
+    let node = scene.any_node();
     let is_client = |host: &Host| matches!(host, Host::Client(_));
-    let mut clients: Vec<Host> = scene.world.hosts().iter().copied().filter(is_client).collect();
+    let mut clients: Vec<Host> = scene.world.hosts().into_iter().filter(is_client).collect();
     clients.retain(|_| scene.rng.random_bool(0.6));
     Cut::begin(scene.world, both(outward(node, &clients)))
 }
@@ -126,7 +121,7 @@ impl Active for Flaky {
         false
     }
 
-    fn end(self: Box<Self>, world: &mut World) -> u64 {
+    fn end(self: Box<Self>, world: &mut World, _roster: &mut Roster) -> u64 {
         if self.is_cut {
             self.ways.iter().for_each(|way| world.mend(*way));
         }
@@ -135,7 +130,7 @@ impl Active for Flaky {
 }
 
 pub(super) fn flaky(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
-    let node = any_node(&mut scene);
+    let node = scene.any_node();
     let mut to = others(scene.world, node);
     to.retain(|_| scene.rng.random_bool(0.5));
     let ways = both(outward(node, &to));
@@ -145,6 +140,92 @@ pub(super) fn flaky(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
         .then(|| Box::new(Flaky { ways, dropped_before, is_cut: false, turn_at }) as Box<dyn Active>)
 }
 
+pub(super) fn cut_client_host(scene: Scene<'_>) -> Option<Box<dyn Active>> {
+    let host = Host::Client(scene.rng.random_range(1..=scene.world.settings().client_hosts));
+    let is_node = |other: &Host| matches!(other, Host::Node(_));
+    let nodes = scene.world.hosts().into_iter().filter(is_node);
+    let ways = nodes.map(|node| Way { from: host, to: node }).collect();
+    Cut::begin(scene.world, both(ways))
+}
+
+/// Cuts for ever what a node says to its peers, what they say to it, or both.
+pub(super) fn cut_off(scene: Scene<'_>, node: u64) -> Option<Box<dyn Active>> {
+    let peers = peers(scene.world, node);
+    let ways = outward(node, &peers);
+    let ways = match scene.rng.random_range(0..4) {
+        0 => ways,
+        1 => ways.into_iter().map(Way::back).collect(),
+        2 => both(ways),
+        _ => both(outward(node, &others(scene.world, node))),
+    };
+    Cut::begin(scene.world, ways)
+}
+
+/// A link that is up for a while, then down for a while.
+struct Flapping {
+    ways: Vec<Way>,
+    dropped_before: u64,
+    is_cut: bool,
+    turn_at: Duration,
+}
+
+impl Active for Flapping {
+    fn watch(&mut self, world: &mut World, rng: &mut StdRng) -> bool {
+        if world.elapsed() >= self.turn_at {
+            self.is_cut = !self.is_cut;
+            self.turn_at = world.elapsed() + Duration::from_millis(rng.random_range(100..1500));
+            for way in &self.ways {
+                if self.is_cut { world.cut(*way) } else { world.mend(*way) }
+            }
+        }
+        false
+    }
+
+    fn end(self: Box<Self>, world: &mut World, _roster: &mut Roster) -> u64 {
+        if self.is_cut {
+            self.ways.iter().for_each(|way| world.mend(*way));
+        }
+        sum(world, &self.ways, |traffic| traffic.dropped) - self.dropped_before
+    }
+}
+
+pub(super) fn flapping(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
+    let node = scene.any_node();
+    let peer = peers(scene.world, node).choose(scene.rng).copied()?;
+    let one = Way { from: Host::Node(node), to: peer };
+    let ways = if scene.rng.random_bool(0.5) { both(vec![one]) } else { vec![one] };
+    let dropped_before = sum(scene.world, &ways, |traffic| traffic.dropped);
+    let turn_at = scene.world.elapsed();
+    Some(Box::new(Flapping { ways, dropped_before, is_cut: false, turn_at }))
+}
+
+/// A connection that is held for as long as it lasts: the peer's other lanes to the node work.
+struct StuckLane {
+    held: HeldConnections,
+    withheld_before: u64,
+}
+
+impl Active for StuckLane {
+    fn end(self: Box<Self>, _world: &mut World, _roster: &mut Roster) -> u64 {
+        self.held.withheld() - self.withheld_before
+    }
+}
+
+pub(super) fn stuck_lane(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
+    let node = scene.any_node();
+    let from = peers(scene.world, node).choose(scene.rng).copied()?;
+    let way = Way { from, to: Host::Node(node) };
+    let lanes = scene.world.wires().connections(way);
+    let chosen = scene.rng.random_range(0..lanes.max(1));
+    let mut at = 0;
+    let held = scene.world.wires().hold(way, &mut || {
+        at += 1;
+        at == chosen + 1
+    });
+    let withheld_before = held.withheld();
+    (!held.is_empty()).then(|| Box::new(StuckLane { held, withheld_before }) as Box<dyn Active>)
+}
+
 /// Links on which messages take long.
 struct Slow {
     ways: Vec<Way>,
@@ -152,14 +233,14 @@ struct Slow {
 }
 
 impl Active for Slow {
-    fn end(self: Box<Self>, world: &mut World) -> u64 {
+    fn end(self: Box<Self>, world: &mut World, _roster: &mut Roster) -> u64 {
         self.ways.iter().for_each(|way| world.slow(*way, None));
         sum(world, &both(self.ways), |traffic| traffic.delayed) - self.delayed_before
     }
 }
 
 pub(super) fn slow_links(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
-    let node = any_node(&mut scene);
+    let node = scene.any_node();
     let mut to = others(scene.world, node);
     to.retain(|_| scene.rng.random_bool(0.7));
     let ways = outward(node, &to);
@@ -187,13 +268,13 @@ impl Active for Resets {
         false
     }
 
-    fn end(self: Box<Self>, world: &mut World) -> u64 {
+    fn end(self: Box<Self>, world: &mut World, _roster: &mut Roster) -> u64 {
         sum(world, &both(self.ways), |traffic| traffic.resets) - self.resets_before
     }
 }
 
 pub(super) fn resets(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
-    let node = any_node(&mut scene);
+    let node = scene.any_node();
     let ways = outward(node, &others(scene.world, node));
     let resets_before = sum(scene.world, &both(ways.clone()), |traffic| traffic.resets);
     let next_at = scene.world.elapsed();
@@ -239,14 +320,14 @@ impl Active for Stuck {
         false
     }
 
-    fn end(mut self: Box<Self>, world: &mut World) -> u64 {
+    fn end(mut self: Box<Self>, world: &mut World, _roster: &mut Roster) -> u64 {
         self.release(world);
         self.bites
     }
 }
 
 pub(super) fn stuck_connections(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
-    let node = any_node(&mut scene);
+    let node = scene.any_node();
     let inward: Vec<Way> = outward(node, &others(scene.world, node)).into_iter().map(Way::back).collect();
     let turn_at = scene.world.elapsed();
     Some(Box::new(Stuck { ways: inward, held: Vec::new(), sent_before: 0, turn_at, bites: 0 }))

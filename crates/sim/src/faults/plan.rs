@@ -30,15 +30,15 @@ const PAUSE_MS: u64 = 2500;
 const LONGEST_MS: [u64; 8] = [400, 1500, 1500, 1500, 1500, 5000, 9000, 14_000];
 
 impl Plan {
-    /// A plan for a cluster of `nodes` from `from` to `until`.
+    /// A plan for a cluster of so many founders from `from` to `until`.
     ///
     /// Each run has only some of the kinds, so that no kind hides behind others that come more often.
-    pub fn draw(rng: &mut StdRng, nodes: u64, from: Duration, until: Duration) -> Self {
+    pub fn draw(rng: &mut StdRng, founders: u64, from: Duration, until: Duration) -> Self {
         let share = [0.15, 0.3, 0.5, 1.0].choose(rng).copied().unwrap_or(1.0);
         let mut kinds: Vec<Kind> = Kind::ALL.into_iter().filter(|_| rng.random_bool(share)).collect();
-        kinds.retain(|kind| nodes > 1 || !kind.needs_peers());
+        kinds.retain(|kind| kind.founders_min() <= founders);
         let mut plan = Vec::new();
-        for track in [Track::Network, Track::Machine] {
+        for track in [Track::Network, Track::Machine, Track::Membership] {
             let kinds: Vec<Kind> = kinds.iter().copied().filter(|kind| kind.track() == track).collect();
             let mut at = from + Duration::from_millis(rng.random_range(0..PAUSE_MS));
             while let Some(kind) = kinds.choose(rng).copied().filter(|_| at < until) {

@@ -8,7 +8,7 @@ use rand::seq::IndexedRandom;
 use runtime::disk::sim::{Crash, FaultCounts, Latency};
 
 use super::nemesis::restart;
-use super::{Active, Scene};
+use super::{Active, Roster, Scene};
 use crate::world::{End, Phase, World};
 
 /// Nodes that are down until it is over.
@@ -18,7 +18,7 @@ struct Down {
 }
 
 impl Active for Down {
-    fn end(self: Box<Self>, world: &mut World) -> u64 {
+    fn end(self: Box<Self>, world: &mut World, _roster: &mut Roster) -> u64 {
         self.nodes.iter().for_each(|node| restart(world, *node));
         self.bites
     }
@@ -28,9 +28,14 @@ impl Active for Down {
     }
 }
 
+/// Keeps a node down for as long as it lasts.
+pub(super) fn keep_down(world: &mut World, node: u64, end: End) -> Box<dyn Active> {
+    world.end(node, end);
+    Box::new(Down { nodes: vec![node], bites: 1 })
+}
+
 fn kill_node(scene: Scene<'_>, node: u64) -> Option<Box<dyn Active>> {
-    scene.world.end(node, End::Kill);
-    Some(Box::new(Down { nodes: vec![node], bites: 1 }))
+    Some(keep_down(scene.world, node, End::Kill))
 }
 
 pub(super) fn kill(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
@@ -88,7 +93,7 @@ impl Active for PowerLoss {
         false
     }
 
-    fn end(mut self: Box<Self>, world: &mut World) -> u64 {
+    fn end(mut self: Box<Self>, world: &mut World, _roster: &mut Roster) -> u64 {
         self.turn_off(world);
         self.nodes.iter().for_each(|node| restart(world, *node));
         self.bites
@@ -131,7 +136,7 @@ impl Active for Stop {
         false
     }
 
-    fn end(self: Box<Self>, world: &mut World) -> u64 {
+    fn end(self: Box<Self>, world: &mut World, _roster: &mut Roster) -> u64 {
         restart(world, self.node);
         u64::from(self.stopped)
     }
@@ -168,7 +173,7 @@ impl Active for KillInElection {
         false
     }
 
-    fn end(self: Box<Self>, world: &mut World) -> u64 {
+    fn end(self: Box<Self>, world: &mut World, _roster: &mut Roster) -> u64 {
         self.nodes.iter().for_each(|node| restart(world, *node));
         self.bites
     }

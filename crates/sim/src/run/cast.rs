@@ -1,27 +1,32 @@
 //! The clients of a run, on their hosts.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::planted;
 use crate::seeded::mix;
-use crate::world::{ClientHost, Host, World, ZOOKEEPER_PORT};
+use crate::world::{ClientHost, Host, Machine, Standing, World, ZOOKEEPER_PORT};
 use verify::client::{Client, Manner, Workload};
 use verify::history::{ClientId, History};
-use verify::workload::{Mixed, Mode, Orders, Setup, Verify};
+use verify::workload::{Locker, Mixed, Mode, Orders, Setup, Verify};
 
 use super::settings::Settings;
 
 /// Numbers of clients that are not among those who work.
 const SETUP: ClientId = ClientId(900);
 const VERIFY: u32 = 1000;
+const LOCKER: u32 = 500;
+/// Clients on each host that take locks.
+const LOCKERS_EACH: u64 = 2;
 
 /// Who plays, and what they share.
 pub(super) struct Cast {
     settings: Rc<Settings>,
     history: Rc<RefCell<History>>,
     orders: Rc<Orders>,
+    machines: BTreeMap<u64, Rc<Machine>>,
 }
 
 impl Cast {
@@ -36,6 +41,7 @@ impl Cast {
             settings: Rc::clone(settings),
             history: Rc::clone(history),
             orders: Rc::clone(orders),
+            machines: world.all_machines().clone(),
         });
         for host in 1..=settings.world.client_hosts {
             let cast = Rc::clone(&cast);
@@ -47,14 +53,18 @@ impl Cast {
     async fn play(self: Rc<Self>, host: u64, machine: Rc<ClientHost>) {
         let mut tasks = Vec::new();
         if host == 1 {
-            tasks.push(tokio::task::spawn_local(Rc::clone(&self).set_up(Rc::clone(&machine))));
-            for node in 1..=self.settings.world.nodes {
-                tasks.push(tokio::task::spawn_local(Rc::clone(&self).verify(node, Rc::clone(&machine))));
+            tasks.push(machine.spawn(Rc::clone(&self).set_up(Rc::clone(&machine))));
+            for node in self.all_nodes() {
+                tasks.push(machine.spawn(Rc::clone(&self).verify(node, Rc::clone(&machine))));
             }
+        }
+        for number in 0..LOCKERS_EACH {
+            let number = u32::try_from(host * LOCKERS_EACH + number).expect("there are few hosts");
+            tasks.push(machine.spawn(Rc::clone(&self).lock(ClientId(LOCKER + number), Rc::clone(&machine))));
         }
         for (at, client) in self.settings.clients.iter().enumerate() {
             if client.host == host {
-                tasks.push(tokio::task::spawn_local(Rc::clone(&self).work(at, Rc::clone(&machine))));
+                tasks.push(machine.spawn(Rc::clone(&self).work(at, Rc::clone(&machine))));
             }
         }
         for task in tasks {
@@ -78,15 +88,26 @@ impl Cast {
         self.client(manner, &machine, Box::new(workload)).run().await;
     }
 
+    async fn lock(self: Rc<Self>, id: ClientId, machine: Rc<ClientHost>) {
+        self.orders.wait_for(&machine.clock, Mode::Work).await;
+        let workload = Locker::new(id, &self.settings.layout, Rc::clone(&self.orders), self.seed(id, 1));
+        let mut manner = self.manner(id, self.all_nodes(), 1);
+        manner.session_timeout = Duration::from_secs(4);
+        self.client(manner, &machine, Box::new(workload)).run().await;
+    }
+
     async fn verify(self: Rc<Self>, node: u64, machine: Rc<ClientHost>) {
         self.orders.wait_for(&machine.clock, Mode::Verify).await;
+        if self.machines[&node].standing.get() != Standing::Member {
+            return;
+        }
         let id = ClientId(VERIFY + u32::try_from(node).expect("nodes have small numbers"));
         let workload = Verify::new(&self.settings.layout, Rc::clone(&self.orders));
         self.client(self.manner(id, vec![node], 32), &machine, Box::new(workload)).run().await;
     }
 
     fn all_nodes(&self) -> Vec<u64> {
-        (1..=self.settings.world.nodes).collect()
+        self.machines.keys().copied().collect()
     }
 
     fn manner(&self, id: ClientId, nodes: Vec<u64>, window: usize) -> Manner {

@@ -30,7 +30,7 @@ impl Observer {
     }
 
     pub(super) fn coverage(&self, world: &World) -> Coverage {
-        let starts = world.machines().map(|machine| machine.starts()).sum();
+        let starts = world.all_machines().values().map(|machine| machine.starts()).sum();
         Coverage { starts, ..self.coverage }
     }
 }

@@ -9,13 +9,15 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::cast::Cast;
+use super::invariants::Invariants;
 use super::observe::Observer;
 use super::replicas;
 use super::settings::Settings;
-use crate::faults::{Nemesis, Plan, Tally};
+use crate::faults::{Change, Nemesis, Plan, Roster, Tally};
 use crate::report::Coverage;
 use crate::seeded::{self, mix};
 use crate::world::World;
+use verify::check::Clocks;
 use verify::history::{ClientId, History, Moment, Outcome};
 use verify::workload::{Mode, Orders};
 
@@ -26,6 +28,8 @@ const AGREEMENT_MAX: Duration = Duration::from_secs(15);
 const READING_MAX: Duration = Duration::from_secs(60);
 /// What is only counted is looked at every so many steps.
 const LOOK_EVERY: u64 = 20;
+/// What must always hold is looked at every so many steps.
+const CHECK_EVERY: u64 = 3;
 /// How long clients go on when nothing goes wrong any more.
 const CALM: Duration = Duration::from_secs(2);
 /// Sessions that nobody keeps are over after this: the longest timeout, a tick, an election.
@@ -39,7 +43,9 @@ pub(super) struct Phases {
     history: Rc<RefCell<History>>,
     orders: Rc<Orders>,
     recovered_after: Option<Duration>,
+    quorum_served_after: Option<Duration>,
     observer: Observer,
+    invariants: Invariants,
     steps: u64,
 }
 
@@ -50,7 +56,8 @@ impl Phases {
         let orders = Rc::<Orders>::default();
         let mut world = World::new(settings.world.clone());
         Cast::enter(&mut world, &settings, &history, &orders);
-        let nemesis = Nemesis::new(Plan::default(), 0);
+        let roster = Roster::new(settings.world.nodes, mix(settings.seed ^ 0xfa16));
+        let nemesis = Nemesis::new(roster, mix(settings.seed ^ 0xfa18));
         Self {
             world,
             nemesis,
@@ -58,7 +65,9 @@ impl Phases {
             history,
             orders,
             recovered_after: None,
+            quorum_served_after: None,
             observer: Observer::default(),
+            invariants: Invariants::default(),
             steps: 0,
         }
     }
@@ -67,6 +76,7 @@ impl Phases {
     pub(super) fn run(&mut self) -> Result<(), String> {
         self.start()?;
         self.go_wrong()?;
+        self.heal_quorum()?;
         self.recover()?;
         self.agree()?;
         self.read_all()?;
@@ -83,11 +93,28 @@ impl Phases {
     }
 
     pub(super) fn coverage(&self) -> Coverage {
-        self.observer.coverage(&self.world)
+        Coverage {
+            membership_changes: self.nemesis.changes_made(),
+            invariant_checks: self.invariants.checks(),
+            ..self.observer.coverage(&self.world)
+        }
     }
 
     pub(super) fn elapsed(&self) -> Duration {
         self.world.elapsed()
+    }
+
+    /// How fast the nodes' clocks ran.
+    pub(super) fn clocks(&self) -> Clocks {
+        let extremes = self.world.all_machines().values().map(|machine| machine.skew.extremes());
+        extremes.fold(Clocks::default(), |clocks, (slowest, fastest)| Clocks {
+            slowest: clocks.slowest.min(slowest),
+            fastest: clocks.fastest.max(fastest),
+        })
+    }
+
+    pub(super) fn quorum_served_after(&self) -> Option<Duration> {
+        self.quorum_served_after
     }
 
     pub(super) fn recovered_after(&self) -> Option<Duration> {
@@ -102,6 +129,14 @@ impl Phases {
         let orders = Rc::clone(&self.orders);
         let laid_out = |_: &mut Self| orders.is_laid_out().then_some(());
         self.until(START_MAX, laid_out, |_| "the cluster did not start and take its first writes".into())?;
+        for _ in 0..self.settings.observers {
+            let roster = self.nemesis.roster();
+            if let Some(spare) = roster.spare(&self.world) {
+                roster.want(Change::Join(spare, false));
+            }
+        }
+        let joined = |run: &mut Self| run.nemesis.roster().is_settled().then_some(());
+        self.until(START_MAX, joined, |run| format!("not done: {:?}", run.nemesis.roster().pending()))?;
         self.orders.set_mode(Mode::Work);
         Ok(())
     }
@@ -111,34 +146,56 @@ impl Phases {
         let until = from + self.settings.chaos;
         let mut rng = StdRng::seed_from_u64(mix(self.settings.seed ^ 0xfa17));
         let plan = Plan::draw(&mut rng, self.settings.world.nodes, from, until);
-        self.nemesis = Nemesis::new(plan, mix(self.settings.seed ^ 0xfa18));
+        self.nemesis.plan(plan);
         while self.world.elapsed() < until {
             self.step()?;
         }
-        self.nemesis.heal(&mut self.world);
         Ok(())
     }
 
-    /// Every client gets a write through, and all nodes agree on a leader.
-    fn recover(&mut self) -> Result<(), String> {
+    /// A quorum is healed, and serves everybody.
+    fn heal_quorum(&mut self) -> Result<(), String> {
+        if !self.settings.heals_quorum_first {
+            return Ok(());
+        }
+        let Some(healed) = self.nemesis.heal_quorum(&mut self.world) else { return Ok(()) };
         let healed_at = self.world.elapsed();
+        self.serve(false, &format!("{healed:?} were healed"))?;
+        self.quorum_served_after = Some(self.world.elapsed() - healed_at);
+        self.calm()
+    }
+
+    /// Everything is healed: the membership becomes what it should be, and everybody is served.
+    fn recover(&mut self) -> Result<(), String> {
+        self.nemesis.heal(&mut self.world);
+        let healed_at = self.world.elapsed();
+        self.serve(true, "everything was healed")?;
+        self.recovered_after = Some(self.world.elapsed() - healed_at);
+        self.calm()
+    }
+
+    /// Every client gets a write through, and if so `settled`, all changes of the membership are made.
+    fn serve(&mut self, settled: bool, since_when: &str) -> Result<(), String> {
         self.orders.set_mode(Mode::Prove);
         let since = self.history.borrow().now();
-        self.until(
-            RECOVERY_MAX,
-            |run| run.waiting(since).is_empty().then_some(()),
-            |run| {
-                let waiting = run.waiting(since);
-                format!(
-                    "{RECOVERY_MAX:?} after the last fault {waiting:?} had no write answered; {:?}",
-                    replicas::apart(&run.world)
-                )
-            },
-        )?;
-        self.recovered_after = Some(self.world.elapsed() - healed_at);
+        let is_served = move |run: &mut Self| {
+            let is_settled = !settled || run.nemesis.roster().is_settled();
+            (is_settled && run.waiting(since).is_empty()).then_some(())
+        };
+        self.until(RECOVERY_MAX, is_served, |run| {
+            let (waiting, pending) = (run.waiting(since), run.nemesis.roster().pending());
+            format!(
+                "{RECOVERY_MAX:?} after {since_when} {waiting:?} had no write answered, and {pending:?} was not made; {:?}",
+                replicas::apart(&run.world)
+            )
+        })?;
         self.orders.set_mode(Mode::Work);
-        let calm_until = self.world.elapsed() + CALM;
-        while self.world.elapsed() < calm_until {
+        Ok(())
+    }
+
+    fn calm(&mut self) -> Result<(), String> {
+        let until = self.world.elapsed() + CALM;
+        while self.world.elapsed() < until {
             self.step()?;
         }
         Ok(())
@@ -175,7 +232,7 @@ impl Phases {
 
     fn read_all(&mut self) -> Result<(), String> {
         self.orders.set_mode(Mode::Verify);
-        let nodes = self.settings.world.nodes;
+        let nodes = self.world.machines().count() as u64;
         let orders = Rc::clone(&self.orders);
         let read = |_: &mut Self| (orders.verified() == nodes).then_some(());
         self.until(READING_MAX, read, |_| "not everything could be read on every node".into())
@@ -208,6 +265,9 @@ impl Phases {
         self.steps += 1;
         if self.steps.is_multiple_of(LOOK_EVERY) {
             self.observer.look(&self.world);
+        }
+        if self.steps.is_multiple_of(CHECK_EVERY) {
+            self.invariants.look(&self.world)?;
         }
         self.nemesis.step(&mut self.world)
     }

@@ -23,6 +23,10 @@ pub(super) struct Settings {
     pub(super) chaos: Duration,
     pub(super) layout: Layout,
     pub(super) clients: Vec<ClientSettings>,
+    /// Nodes that join as observers before anything goes wrong.
+    pub(super) observers: u64,
+    /// Whether at first only a quorum is healed.
+    pub(super) heals_quorum_first: bool,
     pub(super) bug: Option<Bug>,
 }
 
@@ -36,11 +40,14 @@ pub(super) struct ClientSettings {
 }
 
 const CLIENT_HOSTS: u64 = 2;
+/// Machines for nodes that come in for others.
+const REPLACEMENTS: u64 = 2;
 
 impl Settings {
     pub(super) fn draw(seed: u64, options: &Options) -> Self {
         let rng = &mut StdRng::seed_from_u64(mix(seed ^ 0x5e77));
-        let nodes = options.nodes.unwrap_or_else(|| pick(rng, &[3, 3, 3, 3, 3, 3, 5, 1]));
+        let nodes = options.nodes.unwrap_or_else(|| pick(rng, &[3, 3, 3, 3, 5, 1]));
+        let observers = pick(rng, &[0, 0, 1, 2]);
         let sync_us = pick(rng, &[200, 1000, 3000]);
         let disk_latency = Latency {
             read: Duration::from_micros(sync_us / 4),
@@ -51,6 +58,7 @@ impl Settings {
         let world = world::Settings {
             seed,
             nodes,
+            spares: observers + pick(rng, &[0, 1, 2]) + REPLACEMENTS,
             client_hosts: CLIENT_HOSTS,
             tick: Duration::from_millis(pick(rng, &[1, 1, 2])),
             latency_max: Duration::from_millis(pick(rng, &[1, 5, 20, 60])),
@@ -65,7 +73,17 @@ impl Settings {
             clients: clients.iter().map(|client| client.id).collect(),
             ephemerals: 3,
         };
-        Self { seed, world, chaos: options.chaos, layout, clients, bug: options.bug }
+        let heals_quorum_first = rng.random_bool(0.4);
+        Self {
+            seed,
+            world,
+            chaos: options.chaos,
+            layout,
+            clients,
+            observers,
+            heals_quorum_first,
+            bug: options.bug,
+        }
     }
 }
 

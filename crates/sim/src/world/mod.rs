@@ -3,10 +3,12 @@
 //! turmoil runs a tokio runtime for each host and moves time and messages; this module gives the server's
 //! [`Runtime`](runtime::Runtime) over it, and hands to whoever plans faults. Nothing here knows what is being served.
 
+mod gate;
 mod host;
 mod network;
 mod node;
 mod pools;
+mod requests;
 mod time;
 mod wires;
 
@@ -23,10 +25,12 @@ use server::Sizes;
 use tracing::info;
 use turmoil::{Builder, Sim};
 
+pub use gate::Gate;
 pub use host::{Host, PEER_PORT, ZOOKEEPER_PORT};
 pub use network::HostNetwork;
-pub use node::{DiskView, Machine, Phase, View};
-pub use time::WallOffset;
+pub use node::{DiskView, Machine, Phase, Standing, View};
+pub use requests::{Requests, Ticket};
+pub use time::Skew;
 pub use wires::{Down, HeldConnections, Traffic, Way, Wires};
 
 use crate::seeded::{self, mix};
@@ -36,8 +40,10 @@ use crate::seeded::{self, mix};
 pub struct Settings {
     /// Decides everything.
     pub seed: u64,
-    /// Nodes, numbered from 1. From 1 to 7.
+    /// Nodes that found the cluster, numbered from 1. From 1 to 7.
     pub nodes: u64,
+    /// Machines for nodes that may join it, numbered behind them.
+    pub spares: u64,
     /// Hosts that clients run on, numbered from 1.
     pub client_hosts: u64,
     /// The grain of simulated time: messages travel at least this long. From 1 ms up.
@@ -67,6 +73,7 @@ pub struct World {
     settings: Settings,
     wires: Arc<Wires>,
     machines: BTreeMap<u64, Rc<Machine>>,
+    client_gates: BTreeMap<u64, Arc<Gate>>,
     hosts: Vec<Host>,
     addresses: BTreeMap<IpAddr, Host>,
 }
@@ -87,14 +94,20 @@ impl World {
         let wires = Arc::<Wires>::default();
         let cluster = node::cluster(settings.nodes);
         let mut machines = BTreeMap::new();
-        for number in 1..=settings.nodes {
+        for number in 1..=settings.nodes + settings.spares {
             let disk = SimDisk::new(mix(settings.seed ^ mix(number << 8)));
             disk.set_latency(settings.disk_latency);
+            let founds = number <= settings.nodes;
             let machine = Rc::new(Machine {
                 number,
                 disk: RefCell::new(disk),
-                wall: Arc::default(),
-                phase: RefCell::new(Phase::Starting),
+                skew: Arc::default(),
+                gate: Arc::default(),
+                standing: Cell::new(if founds { Standing::Member } else { Standing::Spare }),
+                votes: Cell::new(founds),
+                requests: Rc::default(),
+                contact: Cell::new(None),
+                phase: RefCell::new(if founds { Phase::Starting } else { Phase::Down }),
                 stop: RefCell::default(),
                 starts: Cell::new(0),
                 seed: settings.seed,
@@ -104,10 +117,17 @@ impl World {
                 sizes: settings.sizes.clone(),
             });
             machines.insert(number, Rc::clone(&machine));
-            sim.host(Host::Node(number).to_string(), move || node::run(Rc::clone(&machine)));
+            let name = Host::Node(number).to_string();
+            sim.host(name.clone(), move || node::run(Rc::clone(&machine)));
+            if !founds {
+                sim.crash(name);
+                wires.set_down(Host::Node(number), Some(Down::Process));
+            }
         }
-        let hosts = (1..=settings.nodes).map(Host::Node).collect();
-        let mut world = Self { sim, settings, wires, machines, hosts, addresses: BTreeMap::new() };
+        let hosts = machines.keys().copied().map(Host::Node).collect();
+        let addresses = BTreeMap::new();
+        let client_gates = BTreeMap::new();
+        let mut world = Self { sim, settings, wires, machines, client_gates, hosts, addresses };
         world.learn_addresses();
         world
     }
@@ -120,10 +140,12 @@ impl World {
     {
         let host = Host::Client(number);
         let wires = Arc::clone(&self.wires);
+        let gate = Arc::<Gate>::default();
+        self.client_gates.insert(number, Arc::clone(&gate));
         self.sim.host(host.to_string(), move || {
             let clock = time::clock(Arc::default());
             let network = HostNetwork { host, wires: Arc::clone(&wires), clock: clock.clone() };
-            let running = software(ClientHost { clock, network });
+            let running = software(ClientHost { clock, network, gate: Arc::clone(&gate) });
             async move {
                 running.await;
                 std::future::pending().await
@@ -158,9 +180,22 @@ impl World {
         &self.settings
     }
 
-    /// The nodes' machines.
+    /// The machines of nodes that belong to the cluster or ask to be let in, and have not been given up.
     pub fn machines(&self) -> impl Iterator<Item = &Rc<Machine>> {
-        self.machines.values()
+        self.machines.values().filter(|machine| machine.standing.get() == Standing::Member)
+    }
+
+    /// All machines, by number.
+    pub fn all_machines(&self) -> &BTreeMap<u64, Rc<Machine>> {
+        &self.machines
+    }
+
+    /// What holds the clients on one of their hosts.
+    ///
+    /// # Panics
+    /// When there is no such host.
+    pub fn client_gate(&self, host: u64) -> &Arc<Gate> {
+        &self.client_gates[&host]
     }
 
     /// One node's machine.
@@ -171,9 +206,13 @@ impl World {
         &self.machines[&node]
     }
 
-    /// All hosts.
-    pub fn hosts(&self) -> &[Host] {
-        &self.hosts
+    /// The hosts that are in use.
+    pub fn hosts(&self) -> Vec<Host> {
+        let in_use = |host: &Host| match host {
+            Host::Node(number) => self.machine(*number).standing.get() == Standing::Member,
+            Host::Client(_) => true,
+        };
+        self.hosts.iter().copied().filter(in_use).collect()
     }
 
     /// The links.
@@ -183,7 +222,7 @@ impl World {
 
     /// The node that leads in the newest term that any running node knows.
     pub fn leader(&self) -> Option<u64> {
-        let views = self.machines.values().filter_map(|machine| Some((machine.number, machine.view()?)));
+        let views = self.machines().filter_map(|machine| Some((machine.number, machine.view()?)));
         let leading = views.map(|(number, view)| (number, *view.group.leadership().borrow()));
         leading.filter(|(_, now)| now.is_self).max_by_key(|(_, now)| now.term).map(|(number, _)| number)
     }
@@ -263,8 +302,41 @@ impl World {
     pub fn start(&mut self, node: u64) {
         info!(node, "process starts");
         self.machine(node).phase.replace(Phase::Starting);
+        self.machine(node).gate.open();
         self.wires.set_down(Host::Node(node), None);
         self.sim.bounce(Host::Node(node).to_string());
+    }
+
+    /// Starts a node that is to be let in through a member, `contact`.
+    pub fn join(&mut self, node: u64, votes: bool, contact: u64) {
+        info!(node, votes, contact, "joins");
+        let machine = self.machine(node);
+        machine.standing.set(Standing::Member);
+        machine.votes.set(votes);
+        machine.contact.set(Some(contact));
+        self.start(node);
+    }
+
+    /// Turns a node's machine off for ever.
+    pub fn turn_off(&mut self, node: u64, standing: Standing) {
+        info!(node, ?standing, "is turned off");
+        if !matches!(*self.machine(node).phase.borrow(), Phase::Down) {
+            self.end(node, End::Kill);
+        }
+        self.machine(node).standing.set(standing);
+    }
+
+    /// Gives a node's machine, which is down, another disk.
+    pub fn change_disk(&mut self, node: u64, disk: SimDisk) {
+        info!(node, "has another disk");
+        self.machine(node).disk.replace(disk);
+    }
+
+    /// A disk with nothing on it, for a machine of this world.
+    pub fn empty_disk(&self, seed: u64) -> SimDisk {
+        let disk = SimDisk::new(mix(self.settings.seed ^ mix(seed)));
+        disk.set_latency(self.settings.disk_latency);
+        disk
     }
 }
 
@@ -281,6 +353,15 @@ pub struct ClientHost {
     pub clock: Clock,
     /// Its network.
     pub network: HostNetwork,
+    /// Holds what runs on it.
+    pub gate: Arc<Gate>,
+}
+
+impl ClientHost {
+    /// Runs a client on the host.
+    pub fn spawn(&self, client: impl Future<Output = ()> + 'static) -> tokio::task::JoinHandle<()> {
+        tokio::task::spawn_local(gate::Gated::new(&self.gate, Box::pin(client)))
+    }
 }
 
 /// What a crash alone did.

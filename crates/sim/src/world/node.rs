@@ -11,10 +11,12 @@ use server::{Config, FileSettings, Node, Sizes};
 use tokio::sync::Notify;
 use tracing::{error, info};
 
+use super::gate::Gate;
 use super::host::{PEER_PORT, ZOOKEEPER_PORT};
 use super::network::HostNetwork;
 use super::pools::HostPools;
-use super::time::{self, WallOffset};
+use super::requests::Requests;
+use super::time::{self, Skew};
 use super::{Host, Wires};
 use crate::seeded::mix;
 
@@ -44,14 +46,37 @@ pub struct View {
     pub group: Group,
 }
 
+/// What a machine is to the cluster.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// Nothing yet.
+    Spare,
+    /// It belongs to it, or asks to be let in.
+    Member,
+    /// It belongs to it, and will never run again.
+    Lost,
+    /// It has left, and will never run again.
+    Retired,
+}
+
 /// A node's machine. It outlives the node's processes.
 pub struct Machine {
     /// The node's number.
     pub number: u64,
     /// Its disk. Replaced at each crash.
     pub disk: RefCell<SimDisk>,
-    /// How far its wall clock is off.
-    pub wall: Arc<WallOffset>,
+    /// How its clocks are wrong.
+    pub skew: Arc<Skew>,
+    /// Holds its process.
+    pub gate: Arc<Gate>,
+    /// What it is to the cluster.
+    pub standing: Cell<Standing>,
+    /// Whether its configuration says that it is to vote.
+    pub votes: Cell<bool>,
+    /// What is asked of its process.
+    pub requests: Rc<Requests>,
+    /// A member that it asks to be let in; `None` for those who founded the cluster.
+    pub(super) contact: Cell<Option<u64>>,
     /// What its process is doing.
     pub phase: RefCell<Phase>,
     /// Asks the process to stop as SIGTERM does.
@@ -84,13 +109,22 @@ impl Machine {
     }
 
     fn config(&self) -> Config {
-        let settings = FileSettings {
+        let peer = |number| format!("{}:{PEER_PORT}", Host::Node(number));
+        let common = FileSettings {
             data_dir: Some("/data".into()),
             node_id: Some(self.number),
-            cluster: Some(self.cluster.clone()),
             zookeeper: Some(format!("{}:{ZOOKEEPER_PORT}", Host::Node(self.number))),
             admin: Some("off".into()),
             ..FileSettings::default()
+        };
+        let settings = match self.contact.get() {
+            None => FileSettings { cluster: Some(self.cluster.clone()), ..common },
+            Some(contact) => FileSettings {
+                join: Some(peer(contact)),
+                peer: Some(peer(self.number)),
+                role: Some(if self.votes.get() { "voter" } else { "observer" }.into()),
+                ..common
+            },
         };
         let config = Config::from_settings(settings).expect("the simulator configures its nodes well");
         Config { sizes: self.sizes.clone(), ..config }
@@ -100,7 +134,7 @@ impl Machine {
     fn runtime(&self) -> Runtime {
         let start = self.starts.get() + 1;
         self.starts.set(start);
-        let clock = time::clock(Arc::clone(&self.wall));
+        let clock = time::clock(Arc::clone(&self.skew));
         let disk = self.disk.borrow().clone();
         disk.set_clock(clock.clone());
         let network = HostNetwork {
@@ -113,7 +147,7 @@ impl Machine {
             disk: (self.disk_view)(disk),
             clock,
             entropy: Arc::new(SeededEntropy::new(mix(self.seed ^ mix(self.number << 32 | start)))),
-            pools: Arc::new(HostPools::new()),
+            pools: Arc::new(HostPools::new(Arc::clone(&self.gate))),
         }
     }
 }
@@ -139,13 +173,14 @@ async fn live(machine: &Machine) -> Phase {
     let stop = Arc::new(Notify::new());
     machine.stop.replace(Arc::clone(&stop));
     machine.phase.replace(Phase::Starting);
+    machine.requests.clear();
     let node = match Node::start(machine.runtime(), machine.config()).await {
         Ok(node) => node,
         Err(error) => return Phase::Failed(format!("did not start: {error}")),
     };
-    machine
-        .phase
-        .replace(Phase::Running(View { control: Arc::clone(node.control()), group: node.group().clone() }));
+    let view = View { control: Arc::clone(node.control()), group: node.group().clone() };
+    tokio::task::spawn_local(Rc::clone(&machine.requests).serve(view.group.clone()));
+    machine.phase.replace(Phase::Running(view));
     tokio::select! {
         biased;
         () = stop.notified() => {

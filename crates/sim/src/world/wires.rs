@@ -1,7 +1,7 @@
 //! What the links between hosts do to what is sent over them, and how often they did it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
@@ -82,6 +82,8 @@ pub(super) struct End {
     reset: AtomicBool,
     /// Nothing that has arrived is handed out.
     held: AtomicBool,
+    /// How often something was there to be handed out, and was not.
+    withheld: AtomicU64,
     wakers: Mutex<[Option<Waker>; 2]>,
 }
 
@@ -97,6 +99,11 @@ impl HeldConnections {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// How often they handed nothing out when they would have been asked.
+    pub fn withheld(&self) -> u64 {
+        self.0.iter().map(|end| end.withheld.load(Ordering::Relaxed)).sum()
     }
 }
 
@@ -127,9 +134,11 @@ impl End {
         false
     }
 
-    /// True while nothing is handed out.
+    /// True while nothing is handed out. To be asked by who would take something.
     pub(super) fn is_held(&self) -> bool {
-        self.held.load(Ordering::Relaxed)
+        let held = self.held.load(Ordering::Relaxed);
+        self.withheld.fetch_add(u64::from(held), Ordering::Relaxed);
+        held
     }
 
     fn release(&self) {
@@ -206,6 +215,12 @@ impl Wires {
         let held: Vec<Arc<End>> = ends.filter(|_| choose()).collect();
         held.iter().for_each(|end| end.held.store(true, Ordering::Relaxed));
         HeldConnections(held)
+    }
+
+    /// Open connections that bring data this way.
+    pub fn connections(&self, way: Way) -> usize {
+        let state = self.state.lock();
+        state.streams.iter().filter(|(of, end)| *of == way.back() && end.strong_count() > 0).count()
     }
 
     pub(super) fn reach(&self, way: Way) -> Reach {

@@ -5,8 +5,7 @@ use std::rc::Rc;
 
 use super::Findings;
 use crate::history::{
-    Answer, Event, History, Kind, Moment, Op, OpId, OpRecord, Outcome, PartAnswer, Seen, SessionKey, Tag,
-    Write,
+    Answer, Event, History, Moment, Op, OpId, OpRecord, Outcome, PartAnswer, Seen, SessionKey, Tag, Write,
 };
 
 /// What a transaction did to a znode.
@@ -144,7 +143,9 @@ impl Log {
                 format!("{id:?} was refused with {failure:?}, and {path} shows it at {:#x}", seen.mzxid);
             findings.add("a refused write has no effect", what);
         }
-        if let Write::Create { path: prefix, kind: Kind::Sequential, .. } = write {
+        if let Write::Create { path: prefix, kind, .. } = write
+            && kind.is_sequential()
+        {
             let place = self.places.entry((id, Rc::clone(prefix))).or_insert_with(|| Rc::clone(path));
             if place != path {
                 findings.add(TAKES_EFFECT_ONCE, format!("{id:?} created both {place} and {path}"));
@@ -205,10 +206,10 @@ impl Log {
     ) -> Option<(Rc<str>, Change)> {
         match write {
             Write::Create { path, tag, kind } => {
-                let owner = (*kind == Kind::Ephemeral).then_some(record.session);
+                let owner = kind.is_ephemeral().then_some(record.session);
                 let place = match (answer, kind) {
                     (Some(PartAnswer::Created(place, _)), _) => place,
-                    (_, Kind::Sequential) => self.places.get(&(op, Rc::clone(path)))?,
+                    (_, kind) if kind.is_sequential() => self.places.get(&(op, Rc::clone(path)))?,
                     _ => path,
                 };
                 Some((Rc::clone(place), Change::Created { tag: *tag, owner }))
@@ -317,7 +318,9 @@ pub(super) fn parts(answer: &Answer) -> &[PartAnswer] {
 /// Whether a write can be about this path.
 pub(super) fn writes_to(write: &Write, path: &str) -> bool {
     match write {
-        Write::Create { path: prefix, kind: Kind::Sequential, .. } => sequential_prefix(path) == Some(prefix),
+        Write::Create { path: prefix, kind, .. } if kind.is_sequential() => {
+            sequential_prefix(path) == Some(prefix)
+        }
         other => **other.path() == *path,
     }
 }

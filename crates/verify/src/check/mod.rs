@@ -7,6 +7,8 @@
 
 mod children;
 mod ephemerals;
+mod linear;
+mod locks;
 mod log;
 mod order;
 mod reads;
@@ -50,8 +52,29 @@ impl Findings {
     }
 }
 
-/// All that is wrong with a history.
+/// How fast the clocks of the nodes ran: what is promised about time holds only as far as they agree.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Clocks {
+    /// The slowest, in parts of a thousand of the true speed.
+    pub slowest: u64,
+    /// The fastest.
+    pub fastest: u64,
+}
+
+impl Default for Clocks {
+    /// All were right.
+    fn default() -> Self {
+        Self { slowest: 1000, fastest: 1000 }
+    }
+}
+
+/// All that is wrong with a history of nodes whose clocks were right.
 pub fn check(history: &History) -> Vec<Violation> {
+    check_with_clocks(history, Clocks::default())
+}
+
+/// All that is wrong with a history.
+pub fn check_with_clocks(history: &History, clocks: Clocks) -> Vec<Violation> {
     let mut findings = Findings::default();
     protocol(history, &mut findings);
     let log = Log::of(history, &mut findings);
@@ -62,8 +85,10 @@ pub fn check(history: &History) -> Vec<Violation> {
     children::check(history, &log, &mut findings);
     sequence::check(history, &log, &mut findings);
     ephemerals::check(history, &log, &mut findings);
-    sessions::check(history, &mut findings);
+    sessions::check(history, clocks, &mut findings);
     watches::check(history, &log, &mut findings);
+    locks::check(history, &log, &mut findings);
+    linear::check(history, &mut findings);
     findings.0
 }
 

@@ -1,5 +1,8 @@
 //! Histories that are known to be good or bad. Each bad one is a good one with one thing changed.
 
+mod linear;
+mod locks;
+
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -129,9 +132,10 @@ impl Story {
         self.answer(id, zxid, Answer::Names { names, seen: Seen::default() });
     }
 
-    /// The rules that are broken.
+    /// The rules that are broken; not what the independent checker says of registers, which has tests of its own.
     fn broken(&self) -> Vec<&'static str> {
         let mut rules: Vec<_> = check(&self.history).into_iter().map(|violation| violation.rule).collect();
+        rules.retain(|rule| *rule != super::linear::RULE);
         rules.dedup();
         rules
     }

@@ -31,7 +31,6 @@ pub(super) enum Parting {
 pub(super) struct Connection {
     id: ConnectionId,
     line: Line,
-    next_xid: i32,
     outstanding: VecDeque<Outstanding>,
     pings: VecDeque<Instant>,
     heard_at: Instant,
@@ -56,7 +55,6 @@ impl Connection {
         Self {
             id,
             line,
-            next_xid: 1,
             outstanding: VecDeque::new(),
             pings: VecDeque::new(),
             heard_at: now,
@@ -121,7 +119,7 @@ impl Client {
         if ping_at <= now {
             connection.line.put(Xid::PING, &Request::Ping);
             connection.pings.push_back(now);
-            connection.sent_at = now;
+            self.note_sent(connection);
         }
         connection.line.flush().await?;
         let give_up_at = connection.heard_at + timeout * 2 / 3;
@@ -154,17 +152,28 @@ impl Client {
     }
 
     fn send(&mut self, connection: &mut Connection, op: Op) {
-        let session = self.session.as_ref().expect("a connection has a session");
+        let session = self.session.as_mut().expect("a connection has a session");
         let data: Vec<Vec<u8>> = op.writes().iter().map(|write| padded(write.tag(), &mut self.rng)).collect();
-        let xid =
-            if matches!(op, Op::SetWatches { .. }) { Xid::SET_WATCHES } else { Xid(connection.next_xid) };
-        connection.next_xid += 1;
+        let xid = if matches!(op, Op::SetWatches { .. }) { Xid::SET_WATCHES } else { Xid(session.next_xid) };
+        session.next_xid += 1;
         connection.line.put(xid, &request(&op, &data, &session.watches));
         let (client, key) = (self.manner.id, session.key());
         let op = self.history.borrow_mut().invoke(client, key, connection.id, op);
-        let sent_at = self.clock.now();
-        connection.sent_at = sent_at;
+        let sent_at = self.note_sent(connection);
         connection.outstanding.push_back(Outstanding { xid, op, sent_at });
+    }
+
+    /// Something is sent now. A client that was held, as a stopped process is, may have sent nothing for longer than its
+    /// session lasts: what it sends now can come too late although it is still answered.
+    fn note_sent(&mut self, connection: &mut Connection) -> Instant {
+        let now = self.clock.now();
+        let session = self.session.as_mut().expect("a connection has a session");
+        let timeout = session.timeout();
+        if now.saturating_since(connection.sent_at) >= timeout * 2 / 3 {
+            session.overslept_until = Some(now + timeout);
+        }
+        connection.sent_at = now;
+        now
     }
 
     fn on_frame(&mut self, connection: &mut Connection, frame: Bytes) -> io::Result<()> {
@@ -191,6 +200,7 @@ impl Client {
             kind,
             path: Rc::clone(&path),
         }));
+        self.workload.on_event(&path);
         if !awaited {
             self.note_nonsense(connection, format!("{kind:?} of {path} was told, and nothing waited for it"));
         }

@@ -47,6 +47,8 @@ pub trait Workload {
     fn next_step(&mut self) -> Step;
     /// The client has a new session.
     fn on_session(&mut self, _session: SessionKey) {}
+    /// A watch that was set on this path has fired.
+    fn on_event(&mut self, _path: &Rc<str>) {}
     /// A request was answered, or never will be.
     fn on_outcome(&mut self, _record: &OpRecord) {}
 }
@@ -82,8 +84,13 @@ struct Session {
     credentials: Credentials,
     last_zxid: i64,
     watches: Watches,
+    /// The number of its next request. It goes on across connections, as that of the Java and C clients: ZooKeeper takes a
+    /// late commit of a request for the answer to another one of the session with the same number.
+    next_xid: i32,
     /// When the newest request that was answered had been sent.
     heard_at: Instant,
+    /// The client has sent nothing for so long that the session's end may be decided already, until then.
+    overslept_until: Option<Instant>,
 }
 
 impl Session {
@@ -162,8 +169,12 @@ impl Client {
 
     fn on_refused(&mut self) {
         let Some(session) = self.session.take() else { return };
-        let silent_for = self.clock.now().saturating_since(session.heard_at);
+        let now = self.clock.now();
         let (client, timeout) = (self.manner.id, session.timeout());
+        let mut silent_for = now.saturating_since(session.heard_at);
+        if session.overslept_until.is_some_and(|until| now < until) {
+            silent_for = silent_for.max(timeout);
+        }
         let event = Event::Expired { client, session: session.key(), silent_for, timeout };
         self.history.borrow_mut().push(event);
     }
@@ -177,7 +188,14 @@ impl Client {
             }
             None => {
                 let watches = Watches::default();
-                self.session = Some(Session { credentials, last_zxid: 0, watches, heard_at: began });
+                self.session = Some(Session {
+                    credentials,
+                    last_zxid: 0,
+                    watches,
+                    next_xid: 1,
+                    heard_at: began,
+                    overslept_until: None,
+                });
             }
         }
         let session = self.session.as_ref().expect("it was just set");

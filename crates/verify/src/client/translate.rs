@@ -50,6 +50,7 @@ fn part<'a>(write: &'a Write, data: &'a [u8]) -> WritePart<'a> {
                 Kind::Persistent => 0,
                 Kind::Ephemeral => 1,
                 Kind::Sequential => 2,
+                Kind::EphemeralSequential => 3,
             };
             WritePart::Create2(Create { path, data: Some(data), acl: vec![Acl::OPEN], flags })
         }

@@ -51,6 +51,20 @@ pub enum Kind {
     Ephemeral,
     /// Stays, with a number behind its name.
     Sequential,
+    /// Goes with its session, and has a number behind its name.
+    EphemeralSequential,
+}
+
+impl Kind {
+    /// Whether the server puts a number behind its name.
+    pub fn is_sequential(self) -> bool {
+        matches!(self, Kind::Sequential | Kind::EphemeralSequential)
+    }
+
+    /// Whether it goes with its session.
+    pub fn is_ephemeral(self) -> bool {
+        matches!(self, Kind::Ephemeral | Kind::EphemeralSequential)
+    }
 }
 
 /// A write.

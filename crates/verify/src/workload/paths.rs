@@ -20,7 +20,9 @@ pub struct Layout {
 }
 
 /// The folders.
-const FOLDERS: [&str; 4] = ["/registers", "/lists", "/places", "/ephemerals"];
+const FOLDERS: [&str; 6] = ["/registers", "/lists", "/places", "/ephemerals", "/locks", "/guarded"];
+/// How many locks there are.
+const LOCKS: u32 = 2;
 
 impl Layout {
     /// The folders that hold all else.
@@ -62,6 +64,16 @@ impl Layout {
     pub fn any_ones_ephemeral(&self, rng: &mut impl Rng) -> Rc<str> {
         let client = self.clients[rng.random_range(0..self.clients.len())];
         self.any_ephemeral(client, rng)
+    }
+
+    /// The folders of all locks, in which those who want one stand in line.
+    pub fn locks(&self) -> impl Iterator<Item = Rc<str>> {
+        (0..LOCKS).map(|number| format!("{}/{number}", FOLDERS[4]).into())
+    }
+
+    /// What only the holders of locks write to, in the order of the locks.
+    pub fn guarded(&self) -> impl Iterator<Item = Rc<str>> {
+        (0..LOCKS).map(|number| format!("{}/{number}", FOLDERS[5]).into())
     }
 
     /// A znode whose children come and go.

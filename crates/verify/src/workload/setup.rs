@@ -23,7 +23,8 @@ impl Setup {
     pub fn new(client: ClientId, layout: &Layout, orders: Rc<Orders>) -> Self {
         let registers = (0..layout.registers).map(|number| layout.register(number));
         let lists = layout.clients.iter().map(|client| layout.list(*client));
-        let paths = layout.folders().chain(registers).chain(lists).collect();
+        let locks = layout.locks().chain(layout.guarded());
+        let paths = layout.folders().chain(registers).chain(lists).chain(locks).collect();
         Self { client, orders, paths, waiting: false, count: 0 }
     }
 }

@@ -44,6 +44,23 @@ impl File for SystemFile {
         })
     }
 
+    fn write_sync_and_mark(
+        &self,
+        offset: u64,
+        parts: Vec<Bytes>,
+        mark_offset: u64,
+        mark: Bytes,
+    ) -> BoxFuture<'_, io::Result<()>> {
+        let work = move |file: &std::fs::File| {
+            calls::write(file, offset, parts)?;
+            calls::sync(file)
+        };
+        self.worker.run_and_then(work, move |file| {
+            // A disk that fails here fails the next write too.
+            let _untold = calls::write(file, mark_offset, vec![mark]);
+        })
+    }
+
     fn len(&self) -> BoxFuture<'_, io::Result<u64>> {
         let file = Arc::clone(&self.file);
         Box::pin(blocking(move || Ok(file.metadata()?.len())))

@@ -37,10 +37,24 @@ impl Worker {
         &self,
         work: impl FnOnce(&File) -> io::Result<()> + Send + 'static,
     ) -> BoxFuture<'static, io::Result<()>> {
+        self.run_and_then(work, |_| {})
+    }
+
+    /// As [`Worker::run`]; then, when the result is out and if it is not an error, `after`.
+    pub(super) fn run_and_then(
+        &self,
+        work: impl FnOnce(&File) -> io::Result<()> + Send + 'static,
+        after: impl FnOnce(&File) + Send + 'static,
+    ) -> BoxFuture<'static, io::Result<()>> {
         let (sender, receiver) = oneshot::channel();
         let started = self.send(Box::new(move |file| {
+            let result = work(file);
+            let is_done = result.is_ok();
             // The receiver is gone when the caller was cancelled: nobody wants the result.
-            let _ = sender.send(work(file));
+            let _ = sender.send(result);
+            if is_done {
+                after(file);
+            }
         }));
         Box::pin(async move {
             started?;

@@ -34,4 +34,6 @@ pub struct FaultCounts {
     pub refused: u64,
     /// Bits flipped at rest.
     pub bits_flipped: u64,
+    /// Sectors replaced at rest.
+    pub sectors_replaced: u64,
 }

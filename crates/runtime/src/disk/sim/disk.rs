@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 use super::counts::FaultCounts;
 use super::crash::Crash;
 use super::fault::{Fault, Plan, Rates};
+use super::image::SECTOR_BYTES;
 use super::names::Names;
 use super::state::{Latency, Shared, State};
 use crate::Clock;
@@ -142,6 +144,35 @@ impl SimDisk {
         }
         self.shared.counts.lock().bits_flipped += 1;
         Ok(())
+    }
+
+    /// All files and their lengths in bytes, by path.
+    pub fn files(&self) -> Vec<(PathBuf, u64)> {
+        self.shared.state.lock().names.lengths()
+    }
+
+    /// A sector of a file as a process reads it; shorter at the end of the file, empty beyond, `None` without the file.
+    pub fn sector(&self, path: &Path, number: usize) -> Option<Bytes> {
+        let state = self.shared.state.lock();
+        let inode = state.names.find(path)?;
+        Some(inode.image.lock().read((number * SECTOR_BYTES) as u64, SECTOR_BYTES))
+    }
+
+    /// Puts other bytes into a sector at rest, as a write that went astray or one that never reached the disk leaves it:
+    /// readers see them, and they survive a crash. An error if the file does not have that sector.
+    pub fn replace_sector(&self, path: &Path, number: usize, bytes: &[u8]) -> io::Result<()> {
+        let state = self.shared.state.lock();
+        let inode = state.names.find(path).ok_or(io::ErrorKind::NotFound)?;
+        if !inode.image.lock().replace_sector(number, bytes) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.shared.counts.lock().sectors_replaced += 1;
+        Ok(())
+    }
+
+    /// Bytes of all files together.
+    pub fn bytes(&self) -> u64 {
+        self.shared.state.lock().names.bytes()
     }
 
     /// The faults that did bite, on this disk and on those that it came from by crashes.

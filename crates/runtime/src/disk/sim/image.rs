@@ -135,6 +135,14 @@ impl Image {
         self.cached.get_mut(offset).map(|byte| *byte ^= mask).is_some()
     }
 
+    /// Puts other bytes into a sector of both images. False if the file does not have it.
+    pub(super) fn replace_sector(&mut self, sector: usize, bytes: &[u8]) -> bool {
+        let offset = sector * SECTOR_BYTES;
+        overwrite(&mut self.durable, offset, bytes);
+        overwrite(&mut self.cached, offset, bytes);
+        offset < self.cached.len()
+    }
+
     /// The file after a crash.
     pub(super) fn crash(&self, crash: Crash, rng: &mut StdRng, counts: &mut FaultCounts) -> Image {
         if crash == Crash::Process {

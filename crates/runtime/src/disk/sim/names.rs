@@ -47,6 +47,12 @@ impl Names {
         self.cached.keys().filter(move |path| path.parent() == Some(folder))
     }
 
+    /// All files by path, with their lengths.
+    pub(super) fn lengths(&self) -> Vec<(PathBuf, u64)> {
+        let length = |(path, inode): (&PathBuf, &Arc<Inode>)| (path.clone(), inode.image.lock().len() as u64);
+        self.cached.iter().map(length).collect()
+    }
+
     /// Empties all files that have a name, and takes the names away.
     pub(super) fn forget(&mut self) {
         let tables = [std::mem::take(&mut self.cached), std::mem::take(&mut self.durable)];

@@ -225,6 +225,19 @@ fn a_flipped_bit_stays_flipped() {
 }
 
 #[test]
+fn a_replaced_sector_stays_replaced() {
+    run(async {
+        let (disk, file) = disk_with_ones(3, 2).await;
+        assert_eq!(disk.files(), [(A.into(), 2 * SECTOR_BYTES as u64)]);
+        disk.replace_sector(Path::new(A), 1, &[7; SECTOR_BYTES]).unwrap();
+        assert_eq!(file.read_at(SECTOR_BYTES as u64, 1).await.unwrap()[0], 7);
+        assert_eq!(disk.sector(Path::new(A), 0).unwrap()[..], [1; SECTOR_BYTES]);
+        assert_eq!(contents(&disk.crash(Crash::LoseUnsynced), A).await.unwrap()[SECTOR_BYTES], 7);
+        assert!(disk.replace_sector(Path::new(A), 2, &[7; SECTOR_BYTES]).is_err());
+    });
+}
+
+#[test]
 fn a_stalled_disk_waits_for_its_release() {
     run(async {
         let (disk, file) = disk_with_ones(3, 1).await;

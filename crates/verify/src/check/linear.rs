@@ -1,0 +1,327 @@
+//! Registers are linearizable, as an independent checker finds: porcupine, which knows nothing of transaction ids.
+//!
+//! Writes, and reads right behind a sync, of one znode form a history of its own. Every version that anybody saw was made
+//! by some write, so what unanswered writes did is pinned down first ([`pin_down`]): a search that had to guess would not
+//! end. Long histories are cut where nothing that was answered is under way, and go on from the last version there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+use porcupine_rs::{CheckResult, Model, Operation, check_operations_timeout};
+use zookeeper::codec::ErrorCode;
+
+use super::Findings;
+use super::log::parts;
+use crate::history::{
+    Answer, ConnectionId, Failure, History, Op, OpId, OpRecord, Outcome, PartAnswer, Tag, Write,
+};
+
+pub(super) const RULE: &str = "registers are linearizable";
+/// Operations that are searched at once, where the history can be cut.
+const WINDOW: usize = 1000;
+/// How long the search of one window may take: not to know is to fail.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A register as the checker knows it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum State {
+    /// Whatever the first operation finds.
+    Any,
+    At {
+        version: i32,
+        tag: Option<Tag>,
+    },
+}
+
+/// What was asked and answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Event {
+    /// Created.
+    Created(Tag),
+    /// Set, which made the version. Without a mark it was some unanswered write whose data nobody read.
+    Set { tag: Option<Tag>, wanted: Option<i32>, made: i32 },
+    /// Set, if it came to that and the version was the wanted one.
+    MaySet { tag: Tag, wanted: Option<i32> },
+    /// Read.
+    Read { tag: Option<Tag>, version: i32 },
+    /// Found to have the version.
+    Checked(i32),
+    /// Refused for not having the version.
+    OtherThan(i32),
+}
+
+impl Event {
+    /// The version that it made or saw.
+    fn version(self) -> Option<i32> {
+        match self {
+            Event::Created(_) => Some(0),
+            Event::Set { made, .. } => Some(made),
+            Event::Read { version, .. } | Event::Checked(version) => Some(version),
+            Event::MaySet { .. } | Event::OtherThan(_) => None,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Register;
+
+impl Model for Register {
+    type State = State;
+    type Op = Event;
+    type Metadata = ();
+
+    fn init() -> State {
+        State::Any
+    }
+
+    fn step(state: &State, event: &Event) -> (bool, State) {
+        let version = match *state {
+            State::At { version, .. } => Some(version),
+            State::Any => None,
+        };
+        let is_any = *state == State::Any;
+        match *event {
+            Event::Created(tag) => (version.is_none(), State::At { version: 0, tag: Some(tag) }),
+            Event::Set { tag, wanted, made } => {
+                let follows = version.is_some_and(|version| version + 1 == made) || is_any;
+                let is_wanted = wanted.is_none_or(|wanted| wanted + 1 == made);
+                (follows && is_wanted, State::At { version: made, tag })
+            }
+            // All of them are pinned down before the search, or left out.
+            Event::MaySet { .. } => (true, *state),
+            Event::Read { tag, version } => {
+                let seen = State::At { version, tag };
+                (is_any || *state == seen, seen)
+            }
+            Event::Checked(wanted) => (is_any || version == Some(wanted), *state),
+            Event::OtherThan(wanted) => (version != Some(wanted), *state),
+        }
+    }
+}
+
+pub(super) fn check(history: &History, findings: &mut Findings) {
+    let evidence = evidence(history);
+    let nothing = Evidence::new();
+    for (path, operations) in operations(history) {
+        let seen = evidence.get(&path).unwrap_or(&nothing);
+        // Behind all that happened.
+        let end = history.events.len() + 1;
+        match pin_down(operations, seen, end) {
+            Ok(operations) => {
+                windows(operations, end).iter().for_each(|window| search(&path, window, findings))
+            }
+            Err(problem) => findings.add(RULE, format!("{path}: {problem}")),
+        }
+    }
+}
+
+fn search(path: &str, window: &Operations, findings: &mut Findings) {
+    let count = window.len();
+    match check_operations_timeout::<Register>(window, PATIENCE) {
+        CheckResult::Ok => {}
+        CheckResult::Illegal => {
+            let (first, last) = (window[0].call_time, window[count - 1].call_time);
+            let what = format!("{path}: no order explains the {count} operations asked at {first} to {last}");
+            findings.add(RULE, what);
+        }
+        CheckResult::Unknown => {
+            let what = format!("{path}: no answer for {count} operations within {PATIENCE:?}");
+            findings.add(RULE, what);
+        }
+    }
+}
+
+/// The versions of a register that anybody read, and whose data they had.
+type Evidence = BTreeMap<i32, Option<Tag>>;
+
+fn evidence(history: &History) -> BTreeMap<Rc<str>, Evidence> {
+    let mut evidence: BTreeMap<Rc<str>, Evidence> = BTreeMap::new();
+    for record in &history.ops {
+        if let (Op::Get { path, .. }, Outcome::Ok { answer: Answer::Data { tag, seen }, .. }) =
+            (&record.op, &record.outcome)
+        {
+            evidence.entry(Rc::clone(path)).or_default().insert(seen.version, *tag);
+        }
+    }
+    evidence
+}
+
+type Operations = Vec<Operation<Register>>;
+
+/// What was done to each register, in the order in which it was asked.
+fn operations(history: &History) -> BTreeMap<Rc<str>, Operations> {
+    let mut all: BTreeMap<Rc<str>, Operations> = BTreeMap::new();
+    let mut before: BTreeMap<ConnectionId, OpId> = BTreeMap::new();
+    for (number, record) in history.ops.iter().enumerate() {
+        let previous = before.insert(record.connection, OpId(number));
+        let synced = previous
+            .map(|id| history.op(id))
+            .filter(|previous| previous.op == Op::Sync && matches!(previous.outcome, Outcome::Ok { .. }));
+        for (path, event) in events(record, synced.is_some()) {
+            let call_time = synced.map_or(record.invoked, |sync| sync.invoked);
+            let is_open = matches!(event, Event::MaySet { .. });
+            let end = if is_open { history.events.len() + 1 } else { record.completed };
+            all.entry(path).or_default().push(Operation {
+                client_id: Some(record.client.0),
+                call_time: call_time as i64,
+                return_time: end as i64,
+                op: event,
+                metadata: None,
+            });
+        }
+    }
+    all.values_mut().for_each(|operations| operations.sort_by_key(|operation| operation.call_time));
+    all
+}
+
+/// What a request says about registers.
+fn events(record: &OpRecord, is_synced: bool) -> Vec<(Rc<str>, Event)> {
+    let mut events = Vec::new();
+    match (&record.op, &record.outcome) {
+        (Op::Get { path, .. }, Outcome::Ok { answer: Answer::Data { tag, seen }, .. }) if is_synced => {
+            events.push((Rc::clone(path), Event::Read { tag: *tag, version: seen.version }));
+        }
+        (op, Outcome::Ok { answer, .. }) => {
+            let done = op.writes().iter().zip(parts(answer));
+            events.extend(
+                done.filter_map(|(write, answer)| Some((Rc::clone(write.path()), done_as(write, answer)?))),
+            );
+        }
+        (op, Outcome::Failed { failure, .. }) => {
+            let refused = match failure {
+                Failure::Code(ErrorCode::BAD_VERSION) => op.writes().first(),
+                Failure::Part { at, code: ErrorCode::BAD_VERSION } => op.writes().get(*at),
+                Failure::Code(_) | Failure::Part { .. } => None,
+            };
+            let wanted = refused.and_then(|write| Some((Rc::clone(write.path()), wanted(write)?)));
+            events.extend(wanted.map(|(path, wanted)| (path, Event::OtherThan(wanted))));
+        }
+        (op, Outcome::Unknown) => {
+            events.extend(
+                op.writes().iter().filter_map(|write| Some((Rc::clone(write.path()), maybe(write)?))),
+            );
+        }
+    }
+    events.retain(|(path, _)| path.starts_with("/registers/"));
+    events
+}
+
+fn wanted(write: &Write) -> Option<i32> {
+    match write {
+        Write::Set { version, .. } => *version,
+        Write::Check { version, .. } => Some(*version),
+        Write::Create { .. } | Write::Delete { .. } => None,
+    }
+}
+
+fn done_as(write: &Write, answer: &PartAnswer) -> Option<Event> {
+    match (write, answer) {
+        (Write::Create { tag, .. }, PartAnswer::Created(..)) => Some(Event::Created(*tag)),
+        (Write::Set { tag, version, .. }, PartAnswer::Set(seen)) => {
+            Some(Event::Set { tag: Some(*tag), wanted: *version, made: seen.version })
+        }
+        (Write::Check { version, .. }, PartAnswer::Checked) => Some(Event::Checked(*version)),
+        _ => None,
+    }
+}
+
+fn maybe(write: &Write) -> Option<Event> {
+    match write {
+        Write::Set { tag, version, .. } => Some(Event::MaySet { tag: *tag, wanted: *version }),
+        // A history may begin in any state.
+        Write::Create { .. } | Write::Delete { .. } | Write::Check { .. } => None,
+    }
+}
+
+/// Says of each unanswered write what it did: it made the version that somebody read with its mark. A version that was seen
+/// by nobody, or without data, was made by any one of the other unanswered writes. Whatever remains changed nothing before
+/// the last known version; it may be that a refusal for having another version than that one is owed to it.
+fn pin_down(mut operations: Operations, seen: &Evidence, end: usize) -> Result<Operations, String> {
+    let mut made: BTreeMap<Tag, i32> = BTreeMap::new();
+    made.extend(seen.iter().filter_map(|(version, tag)| Some(((*tag)?, *version))));
+    for operation in &mut operations {
+        if let Event::MaySet { tag, wanted } = operation.op
+            && let Some(version) = made.get(&tag)
+        {
+            operation.op = Event::Set { tag: Some(tag), wanted, made: *version };
+        }
+    }
+    let is_maker =
+        |operation: &&Operation<Register>| matches!(operation.op, Event::Created(_) | Event::Set { .. });
+    let makers = operations.iter().filter(is_maker).filter_map(|operation| operation.op.version());
+    let known: BTreeSet<i32> = makers.collect();
+    let last = known.last().max(seen.keys().last()).copied().unwrap_or(0);
+    let gaps: Vec<i32> = (1..=last).filter(|version| !known.contains(version)).collect();
+    let is_open = |operation: &&Operation<Register>| matches!(operation.op, Event::MaySet { .. });
+    let open: Vec<i64> = operations.iter().filter(is_open).map(|operation| operation.call_time).collect();
+    if gaps.len() > open.len() {
+        return Err(format!("nobody made the versions {gaps:?}; {} writes were not answered", open.len()));
+    }
+    operations.retain(|operation| {
+        let is_owed = !open.is_empty() && operation.op == Event::OtherThan(last);
+        !matches!(operation.op, Event::MaySet { .. }) && !is_owed
+    });
+    let call_time = open.first().copied().unwrap_or(0);
+    operations.extend(gaps.into_iter().map(|made| Operation {
+        client_id: None,
+        call_time,
+        return_time: end as i64,
+        op: Event::Set { tag: seen.get(&made).copied().flatten(), wanted: None, made },
+        metadata: None,
+    }));
+    operations.sort_by_key(|operation| operation.call_time);
+    Ok(operations)
+}
+
+/// What is known of the register when all of a piece is answered: a read of the last version. Writes that were never
+/// answered and made later ones may as well have taken effect behind it.
+fn known_at(piece: &Operations, time: i64) -> Operations {
+    let newest = piece.iter().filter(|operation| operation.op.version().is_some());
+    let newest = newest.max_by_key(|operation| operation.op.version()).map(|operation| operation.op);
+    let read = match newest {
+        Some(Event::Created(tag)) => Event::Read { tag: Some(tag), version: 0 },
+        Some(Event::Set { tag, made, .. }) => Event::Read { tag, version: made },
+        Some(read @ Event::Read { .. }) => read,
+        _ => return Operations::new(),
+    };
+    vec![Operation { client_id: None, call_time: time, return_time: time, op: read, metadata: None }]
+}
+
+/// Pieces that can be looked at one by one. What has no end is in the first piece that shows its version, or a later one.
+fn windows(operations: Operations, end: usize) -> Vec<Operations> {
+    let (open, answered): (Operations, Operations) =
+        operations.into_iter().partition(|operation| operation.return_time == end as i64);
+    let mut pieces = Vec::new();
+    let mut piece = Operations::new();
+    let mut busy_until = 0;
+    for operation in answered {
+        if piece.len() >= WINDOW && busy_until < operation.call_time {
+            let next = known_at(&piece, busy_until);
+            pieces.push(std::mem::replace(&mut piece, next));
+        }
+        busy_until = busy_until.max(operation.return_time);
+        piece.push(operation);
+    }
+    pieces.push(piece);
+    let mut open: Vec<_> = open.into_iter().map(|operation| (operation.op.version(), operation)).collect();
+    open.sort_by_key(|(version, _)| *version);
+    let mut open = open.into_iter().peekable();
+    let count = pieces.len();
+    for (at, piece) in pieces.iter_mut().enumerate() {
+        let last = piece.iter().filter_map(|operation| operation.op.version()).max();
+        let is_last = at + 1 == count;
+        while let Some((_, operation)) = open.next_if(|(version, _)| is_last || *version <= last) {
+            piece.push(operation);
+        }
+        if let (Some(last), Some((_, next))) = (last, open.peek()) {
+            // The refusal may be owed to a write that is looked at only with those that saw what it made.
+            piece.retain(|operation| {
+                operation.op != Event::OtherThan(last) || next.op.version() != Some(last + 1)
+            });
+        }
+        piece.sort_by_key(|operation| operation.call_time);
+    }
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
+}
