@@ -3,7 +3,7 @@
 //! | here | in the product |
 //! |---|---|
 //! | [`shipped::View::of`]: sessions, generations, epochs, ephemerals | calls `tree::Tree::apply` and `begin_epoch` |
-//! | [`shipped::Clocks`]: when a silent session expires | calls `control::SessionTracker` |
+//! | [`shipped::Shipped::expires`]: when a silent session expires | calls `control::SessionTracker` |
 //! | [`Node::follow`], [`Action::Report`], [`Action::Tick`] | mirrors `control::liveness` (`follow_leadership`, `on_report`, `keep_sessions`) |
 //! | [`Action::Apply`] | mirrors `control::apply` (`follow_session`, `end_session`) |
 //!
