@@ -119,16 +119,17 @@ impl Control {
         for Expiry { session, generation } in expired {
             tracing::info!(%session, "session expired");
             self.metrics.sessions_expired.fetch_add(1, Ordering::Relaxed);
-            let command = Command {
-                session: SessionId::NONE,
-                origin: Owner::default(),
-                identities: Vec::new(),
-                operation: Operation::ExpireSession { session, generation, epoch },
-            };
-            let mut encoded = BytesMut::new();
-            command.encode(&mut encoded);
-            self.propose(None, encoded.freeze());
+            self.propose_for_the_cluster(Operation::ExpireSession { session, generation, epoch });
         }
+    }
+
+    /// Proposes what no client has asked for. Nobody waits for the answer.
+    pub(crate) fn propose_for_the_cluster(&self, operation: Operation) {
+        let command =
+            Command { session: SessionId::NONE, origin: Owner::default(), identities: Vec::new(), operation };
+        let mut encoded = BytesMut::new();
+        command.encode(&mut encoded);
+        self.propose(None, encoded.freeze());
     }
 
     fn collect_active(&self, active: &mut BTreeSet<SessionId>) {

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::BytesMut;
-use tree::{Command, Operation, Owner, SessionId, Text};
+use tree::Operation;
 
 use crate::control::Control;
 
@@ -22,7 +21,7 @@ impl Control {
             while self.leads() {
                 let (paths, next) = self.read(|tree| tree.reapable(clock.wall_ms(), cursor, LOOKS_PER_LOCK));
                 let pause = Duration::from_secs(1) * paths.len() as u32 / REAPED_PER_SECOND_MAX as u32;
-                paths.into_iter().for_each(|path| self.propose_reap(path));
+                paths.into_iter().for_each(|path| self.propose_for_the_cluster(Operation::Reap { path }));
                 if next.is_none() {
                     break;
                 }
@@ -34,17 +33,5 @@ impl Control {
 
     fn leads(&self) -> bool {
         self.status().is_some_and(|status| status.role.leads())
-    }
-
-    fn propose_reap(&self, path: Text) {
-        let command = Command {
-            session: SessionId::NONE,
-            origin: Owner::default(),
-            identities: Vec::new(),
-            operation: Operation::Reap { path },
-        };
-        let mut encoded = BytesMut::new();
-        command.encode(&mut encoded);
-        self.propose(None, encoded.freeze());
     }
 }
