@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use openraft::ReadPolicy;
 use openraft::async_runtime::watch::WatchReceiver;
-use openraft::{Instant as _, ReadPolicy};
 use parking_lot::RwLock;
 use runtime::{Clock, Task};
 use tokio::sync::watch;
@@ -17,8 +17,9 @@ use crate::identity::NodeId;
 use crate::node::{CallHandler, Member};
 use crate::peers::{Lane, Peers, SnapshotReceiver};
 use crate::proposer::{LeaderLink, Lost, Outbox, Sequencer};
+use crate::quorum::unanswered_for;
 use crate::raft::Raft;
-use crate::storage::Progress;
+use crate::storage::{Progress, SnapshotStore};
 use crate::wire::{self, frame::Body};
 
 /// Who leads, as far as this node knows.
@@ -177,6 +178,7 @@ pub(crate) struct GroupInner {
     pub(crate) clock: Clock,
     /// After so long without a word of a quorum, a leader no longer counts itself as one.
     pub(crate) quorum_patience: Duration,
+    pub(crate) snapshots: SnapshotStore,
     pub(crate) tasks: Vec<Task>,
 }
 
@@ -298,6 +300,14 @@ impl Group {
 
     /// Completes when the group can't go on: its storage failed, or an entry can't be applied. Says why.
     pub async fn failed(&self) -> String {
+        tokio::select! {
+            biased;
+            why = self.inner.snapshots.failed() => why,
+            why = self.raft_ended() => why,
+        }
+    }
+
+    async fn raft_ended(&self) -> String {
         // These change rarely, and their end is the end of the group; the full metrics change with every entry.
         let mut rare = self.inner.core.raft.server_metrics();
         while rare.changed().await.is_ok() {}
@@ -367,10 +377,8 @@ impl Group {
         if !self.inner.leadership.borrow().is_self {
             return false;
         }
-        let metrics = self.inner.core.raft.metrics();
-        let metrics = metrics.borrow_watched();
-        let alone = metrics.membership_config.voter_ids().all(|voter| voter == self.inner.node.0);
-        alone || metrics.last_quorum_acked.is_some_and(|acked| acked.elapsed() <= self.inner.quorum_patience)
+        let unanswered = unanswered_for(&self.inner.core.raft, self.inner.node);
+        unanswered.is_some_and(|unanswered| unanswered <= self.inner.quorum_patience)
     }
 
     /// Hands the leadership to the voter that is furthest, if this node leads and there is one; completes when another

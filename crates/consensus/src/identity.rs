@@ -8,7 +8,7 @@ use journal::{GroupId, GroupLog, Journal, StateKey};
 use prost::Message;
 use runtime::Runtime;
 
-use crate::{ConsensusError, Refused, wire};
+use crate::{ConsensusError, wire};
 
 /// A node's number, unique in its cluster for ever: 1 to 127, so that it fits the first byte of a session id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -82,7 +82,6 @@ pub struct Identity {
 /// Where a node's own hard state is kept: a group that is never replicated.
 pub(crate) const NODE_GROUP: GroupId = GroupId(u32::MAX);
 const IDENTITY: StateKey = StateKey(1);
-const PEERS: StateKey = StateKey(2);
 
 impl Identity {
     /// Whether the data directory belongs to a node already.
@@ -167,68 +166,4 @@ pub(crate) async fn put_durably(log: &GroupLog, key: StateKey, value: Bytes) -> 
         let _ = sender.send(result);
     });
     Ok(receiver.await.expect("the journal completes every write")?)
-}
-
-/// The data directories by which this node knows its peers: a peer that comes with another one has lost what it
-/// promised (votes, log), and letting it vote again could undo a committed write.
-pub(crate) struct KnownPeers {
-    log: GroupLog,
-    cluster: ClusterId,
-    peers: BTreeMap<u64, wire::Hello>,
-}
-
-impl KnownPeers {
-    pub(crate) fn load(journal: &Journal, cluster: ClusterId) -> Result<Self, ConsensusError> {
-        let log = journal.group(NODE_GROUP);
-        let mut peers = BTreeMap::new();
-        let mut kept = log.get(PEERS).unwrap_or_default();
-        while !kept.is_empty() {
-            let hello = wire::Hello::decode_length_delimited(&mut kept)
-                .map_err(|error| ConsensusError::HardState(error.to_string()))?;
-            peers.insert(hello.node, hello);
-        }
-        Ok(Self { log, cluster, peers })
-    }
-
-    /// Whether a node that has no identity yet may take this number. Numbers are never given twice: a node that once had
-    /// it may come back.
-    pub(crate) fn is_free(&self, node: NodeId) -> bool {
-        !self.peers.contains_key(&node.0)
-    }
-
-    /// Checks a greeting, and remembers a peer that is new or was restarted.
-    pub(crate) fn admit(&mut self, hello: &wire::Hello) -> Result<(), Refused> {
-        let node = NodeId(hello.node);
-        if hello.format != PEER_FORMAT {
-            return Err(Refused::Format { node, theirs: hello.format, ours: PEER_FORMAT });
-        }
-        if hello.cluster[..] != self.cluster.0 {
-            return Err(Refused::OtherCluster { node });
-        }
-        if let Some(known) = self.peers.get(&hello.node) {
-            if known.store != hello.store {
-                return Err(Refused::OtherStore { node });
-            }
-            let rolled_back = hello.incarnation < known.incarnation
-                || (hello.incarnation == known.incarnation && hello.boot != known.boot);
-            if rolled_back {
-                return Err(Refused::RolledBack { node, theirs: hello.incarnation, seen: known.incarnation });
-            }
-            if hello.incarnation == known.incarnation {
-                return Ok(());
-            }
-        }
-        self.peers.insert(hello.node, wire::Hello { lane: 0, target: 0, ..hello.clone() });
-        self.remember();
-        Ok(())
-    }
-
-    fn remember(&self) {
-        let mut bytes = BytesMut::new();
-        for hello in self.peers.values() {
-            hello.encode_length_delimited(&mut bytes).expect("a BytesMut grows as needed");
-        }
-        // Rides with the next write: what a crash forgets is learnt again at the next greeting.
-        self.log.put_lazy(PEERS, bytes.freeze());
-    }
 }

@@ -8,7 +8,7 @@ use runtime::Runtime;
 use tracing::{info, warn};
 
 use crate::ConsensusError;
-use crate::group::Group;
+use crate::group::{Group, Watermarks};
 use crate::identity::{ClusterId, Identity};
 use crate::membership::MemberChange;
 use crate::node::Member;
@@ -60,7 +60,7 @@ pub(crate) async fn find_cluster(
 pub(crate) async fn run(runtime: Runtime, peers: Arc<Peers>, group: Group, join: Join) {
     let mut asking = Asking { contact: join.contact.clone(), link: None, is_astray: false };
     let mut delay = RETRY_MIN;
-    while let Some(change) = next_change(&group, &join.member) {
+    while let Some(change) = next_change(&group.status().members, &group.watermarks(), &join.member) {
         match asking.ask(&runtime, &peers, &group, change.clone()).await {
             Ok(()) => {}
             Err(why) => {
@@ -75,11 +75,9 @@ pub(crate) async fn run(runtime: Runtime, peers: Arc<Peers>, group: Group, join:
 }
 
 /// What is missing, as far as this node's own log tells.
-fn next_change(group: &Group, wanted: &Member) -> Option<MemberChange> {
-    let status = group.status();
-    let marks = group.watermarks();
+fn next_change(members: &[Member], marks: &Watermarks, wanted: &Member) -> Option<MemberChange> {
     let add = MemberChange::Add { node: wanted.node, address: wanted.address.clone() };
-    match status.members.iter().find(|member| member.node == wanted.node) {
+    match members.iter().find(|member| member.node == wanted.node) {
         None => Some(add),
         // The leader that let this node in may have failed before that was committed: then nobody knows of it.
         Some(_) if marks.members > marks.committed => Some(add),
@@ -123,5 +121,43 @@ impl Asking {
             Ok(Err(error)) => Err(error.to_string()),
             Err(elapsed) => Err(elapsed.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::EntryId;
+    use crate::identity::NodeId;
+
+    fn member(node: u64, voter: bool) -> Member {
+        Member { node: NodeId(node), address: format!("node-{node}:1"), voter }
+    }
+
+    fn marks(members: u64, committed: u64) -> Watermarks {
+        let entry = |index| Some(EntryId { term: 1, index });
+        Watermarks { members: entry(members), committed: entry(committed), ..Watermarks::default() }
+    }
+
+    /// Found by the simulator: a joiner saw itself in an entry of a leader that died before that was committed, believed to
+    /// be in, and nobody knew of it.
+    #[test]
+    fn a_joiner_asks_until_it_is_in_by_a_committed_entry() {
+        let wanted = member(4, false);
+        let add = Some(MemberChange::Add { node: NodeId(4), address: "node-4:1".into() });
+        let members = [member(1, true), member(4, false)];
+        assert_eq!(next_change(&members[..1], &marks(5, 9), &wanted), add);
+        assert_eq!(next_change(&members, &marks(10, 9), &wanted), add);
+        assert_eq!(next_change(&members, &marks(10, 10), &wanted), None);
+    }
+
+    #[test]
+    fn a_joiner_that_is_to_vote_asks_until_only_one_set_of_voters_has_a_say() {
+        let promote = Some(MemberChange::Promote(NodeId(4)));
+        let wanted = member(4, true);
+        assert_eq!(next_change(&[member(4, false)], &marks(9, 9), &wanted), promote);
+        let half_done = Watermarks { is_changing_voters: true, ..marks(9, 9) };
+        assert_eq!(next_change(&[member(4, true)], &half_done, &wanted), promote);
+        assert_eq!(next_change(&[member(4, true)], &marks(9, 9), &wanted), None);
     }
 }

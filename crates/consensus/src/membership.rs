@@ -10,6 +10,7 @@ use openraft::{BasicNode, ChangeMembers};
 use crate::group::{Group, GroupCore};
 use crate::identity::NodeId;
 use crate::peers::Lane;
+use crate::raft::Membership;
 use crate::wire::{self, frame::Body, member_change::Action};
 use crate::{MembershipError, Unavailable};
 
@@ -127,14 +128,34 @@ impl GroupCore {
     fn wanted(&self, change: &wire::MemberChange) -> Result<Wanted, String> {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
+        let index = |id: &crate::raft::LogId| id.index;
+        let matched = |all: &BTreeMap<u64, Option<_>>| all.get(&change.node).copied().flatten();
+        let now = Now {
+            membership: metrics.membership_config.membership(),
+            committed: metrics.local_committed.as_ref().map_or(0, index),
+            matched: metrics.replication.as_ref().map(|all| matched(all).as_ref().map_or(0, index)),
+        };
+        now.wanted(change)
+    }
+}
+
+/// What the leader knows when it is asked for a change.
+struct Now<'a> {
+    membership: &'a Membership,
+    committed: u64,
+    /// The last entry that the node which is to change is known to have. `None` if this node does not lead.
+    matched: Option<u64>,
+}
+
+impl Now<'_> {
+    fn wanted(&self, change: &wire::MemberChange) -> Result<Wanted, String> {
         let node = change.node;
         // A leader that failed in the middle of a change leaves two sets of voters behind, of which both have a say. The
         // newer is what was wanted, and any change of voters that is asked for ends that.
-        let configs = metrics.membership_config.membership().get_joint_config();
+        let configs = self.membership.get_joint_config();
         let voters = configs.last().cloned().unwrap_or_default();
         let is_half_done = configs.len() > 1;
-        let known =
-            metrics.membership_config.nodes().find(|(member, _)| **member == node).map(|(_, basic)| basic);
+        let known = self.membership.nodes().find(|(member, _)| **member == node).map(|(_, basic)| basic);
         let is_voter = voters.contains(&node);
         let is_last = is_voter && voters.len() == 1;
         let only = BTreeSet::from([node]);
@@ -151,16 +172,7 @@ impl GroupCore {
             Action::Promote if is_voter && !is_half_done => Ok(None),
             Action::Promote => {
                 known.ok_or_else(stranger)?;
-                let committed = metrics.local_committed.map_or(0, |id| id.index);
-                let replication = metrics.replication.as_ref();
-                let matched =
-                    replication.and_then(|all| all.get(&node).copied().flatten()).map_or(0, |id| id.index);
-                let behind = committed.saturating_sub(matched);
-                if replication.is_some() && behind > BEHIND_MAX {
-                    return Err(format!(
-                        "node {node} is {behind} entries behind; it can vote when it has caught up"
-                    ));
-                }
+                self.check_caught_up(node)?;
                 Ok(Some((ChangeMembers::AddVoterIds(only), true)))
             }
             Action::Demote | Action::Remove if is_last => {
@@ -179,5 +191,63 @@ impl GroupCore {
                 Err("the change is of a kind that this version does not know; upgrade this node".into())
             }
         }
+    }
+
+    fn check_caught_up(&self, node: u64) -> Result<(), String> {
+        let behind = self.matched.map_or(0, |matched| self.committed.saturating_sub(matched));
+        if behind > BEHIND_MAX {
+            return Err(format!("node {node} is {behind} entries behind; it can vote when it has caught up"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn membership(configs: &[&[u64]], nodes: &[u64]) -> Membership {
+        let configs = configs.iter().map(|voters| voters.iter().copied().collect()).collect();
+        let address = |node| BasicNode::new(format!("node-{node}:1"));
+        let nodes: BTreeMap<_, _> = nodes.iter().map(|node| (*node, address(*node))).collect();
+        Membership::new(configs, nodes).expect("all voters are nodes")
+    }
+
+    fn wanted(membership: &Membership, action: Action, node: u64) -> Result<Wanted, String> {
+        let change = wire::MemberChange { action: action as i32, node, address: format!("node-{node}:1") };
+        Now { membership, committed: 5000, matched: Some(4500) }.wanted(&change)
+    }
+
+    /// Found by the simulator: the leader that promoted a node died when both sets of voters had a say, and its successor
+    /// took the promotion for made. Then the loss of a quorum of the old set stopped the cluster.
+    #[test]
+    fn a_change_of_voters_that_is_half_done_is_finished_by_asking_again() {
+        let half_promoted = membership(&[&[1], &[1, 4]], &[1, 4]);
+        let promoted = wanted(&half_promoted, Action::Promote, 4).unwrap();
+        assert_eq!(promoted, Some((ChangeMembers::AddVoterIds(BTreeSet::from([4])), true)));
+        let half_demoted = membership(&[&[1, 2, 3], &[1, 2]], &[1, 2, 3]);
+        let demoted = wanted(&half_demoted, Action::Demote, 3).unwrap();
+        assert_eq!(demoted, Some((ChangeMembers::RemoveVoters(BTreeSet::from([3])), true)));
+        let removed = wanted(&half_demoted, Action::Remove, 3).unwrap();
+        assert_eq!(removed, Some((ChangeMembers::RemoveVoters(BTreeSet::from([3])), false)));
+    }
+
+    #[test]
+    fn a_change_that_is_made_is_not_made_again() {
+        let members = membership(&[&[1, 2]], &[1, 2, 3]);
+        let made = [(Action::Promote, 2), (Action::Demote, 3), (Action::Remove, 9), (Action::Add, 3)];
+        for (action, node) in made {
+            assert_eq!(wanted(&members, action, node), Ok(None), "{action:?} {node}");
+        }
+    }
+
+    #[test]
+    fn the_last_voter_stays_and_a_node_far_behind_does_not_vote() {
+        let members = membership(&[&[1]], &[1, 2]);
+        assert!(wanted(&members, Action::Remove, 1).is_err());
+        assert!(wanted(&members, Action::Demote, 1).is_err());
+        let promote = wire::MemberChange { action: Action::Promote as i32, node: 2, ..Default::default() };
+        let behind = Now { membership: &members, committed: 5000, matched: Some(3999) };
+        assert!(behind.wanted(&promote).is_err());
     }
 }

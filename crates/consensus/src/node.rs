@@ -16,10 +16,12 @@ use tracing::{info, warn};
 
 use crate::ConsensusError;
 use crate::group::{Group, GroupCore, GroupInner, Groups, Leadership, ProposalRoute};
-use crate::identity::{ClusterId, Identity, KnownPeers, NodeId};
+use crate::identity::{ClusterId, Identity, NodeId};
 use crate::joining::{self, Join};
+use crate::known_peers::KnownPeers;
 use crate::peers::{GroupNetworks, Lane, Peers, SnapshotReceiver, run_listener};
 use crate::proposer::{Outbox, Sequencer, run_sender, run_sequencer};
+use crate::quorum::{Silence, SilenceKeeper};
 use crate::raft::Raft;
 use crate::state_machine::StateMachine;
 use crate::storage::{LogStore, Progress, SnapshotStore, StateMachineAdapter};
@@ -180,12 +182,14 @@ impl Consensus {
         )
         .await
         .map_err(|error| failed("restore the newest snapshot", error))?;
+        let silence = Silence::default();
         let networks = GroupNetworks {
             group: group.0,
             node: self.identity.node,
             clock: self.runtime.clock.clone(),
             peers: self.peers.clone(),
             snapshots: snapshots.clone(),
+            silence: silence.clone(),
         };
         let log = LogStore::new(self.journal.group(group));
         let raft_config = self.config.raft(group)?;
@@ -227,10 +231,21 @@ impl Consensus {
             peers: self.peers.clone(),
             leadership: leadership.clone(),
         };
+        let quorum_patience = self.config.election_timeout.1 * 3;
+        let silence_keeper = SilenceKeeper {
+            node: self.identity.node,
+            clock: clock.clone(),
+            raft: raft.clone(),
+            leadership: leadership.clone(),
+            silence,
+            patience: quorum_patience,
+            pause: self.config.election_timeout.1 * 4,
+        };
         let snapshot_bytes = self.config.snapshot_log_bytes;
         let tasks = vec![
             spawn(Box::pin(watcher)),
             spawn(Box::pin(succession.run())),
+            spawn(Box::pin(silence_keeper.run())),
             spawn(Box::pin(run_sequencer(
                 clock.clone(),
                 core.sequencer.clone(),
@@ -239,7 +254,7 @@ impl Consensus {
                 ask_again,
             ))),
             spawn(Box::pin(run_sender(clock.clone(), outbox.clone(), leadership.clone(), route, patience))),
-            spawn(Box::pin(run_snapshots(raft.clone(), progress.clone(), snapshots, snapshot_bytes))),
+            spawn(Box::pin(run_snapshots(raft.clone(), progress.clone(), snapshots.clone(), snapshot_bytes))),
         ];
         let inner = GroupInner {
             node: self.identity.node,
@@ -248,7 +263,8 @@ impl Consensus {
             progress,
             peers: self.peers.clone(),
             clock: clock.clone(),
-            quorum_patience: self.config.election_timeout.1 * 3,
+            quorum_patience,
+            snapshots,
             tasks,
         };
         let opened = Group { inner: Arc::new(inner) };

@@ -156,6 +156,30 @@ async fn a_data_directory_from_a_backup_is_refused() {
 }
 
 #[tokio::test]
+async fn a_backup_is_refused_by_a_node_that_was_only_told_of_a_newer_start() {
+    let mut cluster = Cluster::start(3).await;
+    cluster.propose(1, 0..10);
+    cluster.converged(10).await;
+    let leader = cluster.leader().await;
+    let others: Vec<u64> = (1..=3).filter(|node| *node != leader).collect();
+    let (victim, absent) = (others[0], others[1]);
+    cluster.kill(victim).await;
+    let backup = cluster.backup(victim);
+    cluster.kill(absent).await;
+    cluster.restart(victim).await;
+    cluster.propose(leader, 10..20);
+    within(Duration::from_secs(5), || cluster.node(victim).applied().len() == 20).await;
+    cluster.kill(victim).await;
+    cluster.restart(absent).await;
+    within(Duration::from_secs(5), || cluster.node(absent).applied().len() == 20).await;
+    cluster.kill(leader).await;
+    cluster.restore(victim, backup);
+    cluster.restart(victim).await;
+    pause(Duration::from_secs(2)).await;
+    assert!(cluster.node(victim).applied().len() < 20, "a node with yesterday's directory was let in");
+}
+
+#[tokio::test]
 async fn a_leader_without_a_quorum_says_so() {
     let mut cluster = Cluster::start(3).await;
     cluster.propose(1, 0..10);

@@ -140,15 +140,19 @@ impl Control {
     }
 
     /// Ends the connections whose session the leader may give up soon without this node learning of it. The clients then
-    /// have a third of their timeout left to find a better node.
+    /// have a third of their timeout left to find a better node. Those that wait for a session need not wait here.
     fn close_isolated(&self, now: Instant) {
         let reached = *self.leader_reached.lock();
         let connections = self.connections.lock();
         for outbox in connections.iter() {
-            let isolated = outbox.binding().is_some_and(|binding| {
-                let patience = Duration::from_millis(binding.timeout_ms.into()) * 2 / 3;
-                now.saturating_since(reached.max(binding.since)) > patience
-            });
+            let (since, patience) = match outbox.binding() {
+                Some(binding) => {
+                    let timeout = Duration::from_millis(binding.timeout_ms.into());
+                    (reached.max(binding.since), timeout * 2 / 3)
+                }
+                None => (reached, self.config.tick),
+            };
+            let isolated = now.saturating_since(since) > patience;
             if isolated && outbox.close(CloseReason::Isolated) {
                 outbox.wake();
             }

@@ -53,7 +53,7 @@ pub(crate) async fn run_listener(
                 let (runtime, greeter, groups) = (runtime.clone(), greeter.clone(), groups.clone());
                 let spawner = runtime.clone();
                 connections.push(spawner.spawn(Pool::Consensus, async move {
-                    if let Err(why) = serve(runtime, stream, &greeter, groups).await {
+                    if let Err(why) = serve(runtime, stream, greeter, groups).await {
                         warn!(%address, %why, "peer connection ended");
                     }
                 }));
@@ -71,7 +71,7 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 async fn serve(
     runtime: Runtime,
     stream: BoxStream,
-    greeter: &Greeter,
+    greeter: Arc<Greeter>,
     groups: Arc<Groups>,
 ) -> Result<(), AnyError> {
     let (reader, mut writer) = tokio::io::split(stream);
@@ -86,6 +86,7 @@ async fn serve(
         runtime: runtime.clone(),
         peer: NodeId(hello.node),
         lane,
+        greeter,
         groups,
         answers,
         streams: BTreeMap::new(),
@@ -103,6 +104,7 @@ struct Connection {
     runtime: Runtime,
     peer: NodeId,
     lane: Lane,
+    greeter: Arc<Greeter>,
     groups: Arc<Groups>,
     answers: mpsc::Sender<wire::Frame>,
     /// Append streams that are open.
@@ -120,6 +122,7 @@ impl Connection {
         let clock = self.runtime.clock.clone();
         while let Some(frame) = clock.timeout(SILENCE_MAX, reader.next::<wire::Frame>()).await?? {
             match frame.body {
+                Some(Body::Starts(starts)) => self.greeter.learn(&starts),
                 Some(body) => self.handle(frame.group, frame.call, body).await?,
                 // A probe. With a full queue there is enough on its way that shows that this node is there.
                 None => drop(self.answers.try_send(frame)),

@@ -165,7 +165,7 @@ async fn keep_up(runtime: Runtime, greeter: Arc<Greeter>, address: String, share
         match connected {
             Ok(Ok((reader, writer))) => {
                 info!(peer = %target, ?lane, "connected to peer");
-                let why = carry(&runtime.clock, reader, writer, &shared).await;
+                let why = carry(&runtime.clock, &greeter, reader, writer, &shared).await;
                 info!(peer = %target, ?lane, %why, "connection to peer ended");
                 // Whether anybody is left is asked at once.
                 (delay, complained) = (RETRY_FIRST, false);
@@ -219,6 +219,7 @@ async fn connect(
 /// Carries messages both ways until the connection breaks; says why it did.
 async fn carry(
     clock: &Clock,
+    greeter: &Greeter,
     mut reader: FrameReader<ReadHalf<BoxStream>>,
     writer: WriteHalf<BoxStream>,
     shared: &Shared,
@@ -227,10 +228,11 @@ async fn carry(
     shared.connections.fetch_add(1, Ordering::AcqRel);
     *shared.queue.lock() = Some(sender.clone());
     let heard = AtomicU64::new(0);
+    let tells = (shared.lane == Lane::Control).then_some(greeter);
     let why = tokio::select! {
         biased;
         why = read_answers(&mut reader, &shared.calls, &heard) => why,
-        why = probe(clock, sender, &heard, silent_probes_max(shared.lane)) => why,
+        why = probe(clock, sender, &heard, silent_probes_max(shared.lane), tells) => why,
         error = write_frames(writer, receiver) => error.to_string(),
     };
     *shared.queue.lock() = None;
@@ -239,15 +241,22 @@ async fn carry(
     why
 }
 
-/// Asks again and again whether the other side is there; says so when it has been silent for too long.
+/// Asks again and again whether the other side is there, and tells it of the other peers; says so when it has been silent for
+/// too long.
 async fn probe(
     clock: &Clock,
     queue: mpsc::Sender<wire::Frame>,
     heard: &AtomicU64,
     silent_max: u32,
+    tells: Option<&Greeter>,
 ) -> String {
     let (mut known, mut silent) = (0, 0);
+    let mut told = None;
     loop {
+        if let Some((version, starts)) = tells.and_then(|greeter| greeter.news(told)) {
+            let frame = wire::Frame { body: Some(Body::Starts(starts)), ..Default::default() };
+            told = queue.try_send(frame).map_or(told, |()| Some(version));
+        }
         // With a full queue there is enough under way that must be answered.
         let _ = queue.try_send(wire::Frame::default());
         clock.sleep(PROBE_EVERY).await;

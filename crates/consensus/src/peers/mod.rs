@@ -2,7 +2,7 @@
 //!
 //! Each node opens one connection per [`Lane`] to each other node, so that a heartbeat never waits behind entries, nor
 //! entries behind a snapshot. Requests go one way, answers come back on the same connection. Every connection begins with
-//! a greeting that turns strangers away ([`crate::identity::KnownPeers`]).
+//! a greeting that turns strangers away ([`crate::known_peers::KnownPeers`]).
 
 mod calls;
 mod frame;

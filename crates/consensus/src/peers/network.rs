@@ -23,6 +23,7 @@ use super::link::{Link, OpenCall};
 use super::snapshot_sender::send_snapshot;
 use super::{CallError, Lane, Peers};
 use crate::identity::NodeId;
+use crate::quorum::Silence;
 use crate::raft::{
     LogId, Snapshot, Types, Vote, entry_to_wire, log_id_from_wire, log_id_to_wire, required_vote,
     vote_from_wire, vote_to_wire,
@@ -45,6 +46,8 @@ pub(crate) struct GroupNetworks {
     pub(crate) clock: Clock,
     pub(crate) peers: Arc<Peers>,
     pub(crate) snapshots: SnapshotStore,
+    /// While it is kept, nothing by which followers hear of their leader goes out.
+    pub(crate) silence: Silence,
 }
 
 impl GroupNetworks {
@@ -87,6 +90,17 @@ impl GroupNetwork {
             Ok(answer) => answer.map_err(rpc_error),
             Err(_) => Err(self.timed_out(kind, limit)),
         }
+    }
+
+    /// Of appends.
+    fn open_call(&self) -> Result<(OpenCall, mpsc::UnboundedReceiver<Body>), CallError> {
+        self.speak()?;
+        self.data.open_call(self.base.group)
+    }
+
+    /// Refuses to send what a leader says to its followers, if it has to be silent.
+    fn speak(&self) -> Result<(), CallError> {
+        if self.base.silence.is_kept() { Err(CallError::NotConnected) } else { Ok(()) }
     }
 
     fn timed_out(&self, action: RPCTypes, timeout: Duration) -> RpcError {
@@ -210,7 +224,7 @@ impl NetStreamAppend<Types> for GroupNetwork {
     {
         Box::pin(async move {
             let mut input = input;
-            let (call, answers) = match self.data.open_call(self.base.group) {
+            let (call, answers) = match self.open_call() {
                 Ok(opened) => opened,
                 Err(error) => {
                     // openraft backs off where it makes a request: refused before that, it would ask again at once.
@@ -268,7 +282,11 @@ where
                 request = next_request(&mut self.input), if more => match request {
                     Some(request) => {
                         self.open.push_back(clock.now());
-                        if let Err(error) = self.call.send(append_to_wire(&request)).await {
+                        let sent = match self.network.speak() {
+                            Ok(()) => self.call.send(append_to_wire(&request)).await,
+                            Err(silent) => Err(silent),
+                        };
+                        if let Err(error) = sent {
                             return Some(Err(rpc_error(error)));
                         }
                     }

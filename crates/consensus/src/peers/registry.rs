@@ -9,7 +9,8 @@ use runtime::Runtime;
 use super::link::Link;
 use super::{Lane, introduction};
 use crate::Refused;
-use crate::identity::{Identity, KnownPeers, NodeId, PEER_FORMAT};
+use crate::identity::{Identity, NodeId, PEER_FORMAT};
+use crate::known_peers::KnownPeers;
 use crate::wire;
 
 /// Says who we are, and judges what others say they are.
@@ -45,6 +46,16 @@ impl Greeter {
         let verdict = self.judge(hello);
         let refusal = verdict.as_ref().err().map(ToString::to_string).unwrap_or_default();
         (wire::Welcome { hello: Some(self.identity.hello()), refusal }, verdict)
+    }
+
+    /// What to tell a peer of the others, if it is not what it was told before.
+    pub(crate) fn news(&self, told: Option<u64>) -> Option<(u64, wire::Starts)> {
+        self.known.lock().news(told)
+    }
+
+    /// A peer tells of the others.
+    pub(crate) fn learn(&self, starts: &wire::Starts) {
+        self.known.lock().learn(starts);
     }
 
     fn judge(&self, hello: &wire::Hello) -> Result<Option<Lane>, Refused> {

@@ -84,7 +84,6 @@ impl SnapshotReceiver {
     }
 
     async fn adopt(&self, incoming: Incoming) -> io::Result<(Vote, Snapshot)> {
-        incoming.file.sync_data().await?;
         let header = incoming.offer.header.expect("an offer without a header is refused");
         let meta = snapshot_meta_from_wire(&header).map_err(io::Error::other)?;
         let file = SnapshotFile {
@@ -93,7 +92,7 @@ impl SnapshotReceiver {
             checksum: incoming.checksum,
             header,
         };
-        let snapshot = self.store.adopt(file).await?;
+        let snapshot = self.store.adopt(file, &*incoming.file).await?;
         Ok((incoming.vote, Snapshot { meta, snapshot }))
     }
 }

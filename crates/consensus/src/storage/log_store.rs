@@ -183,7 +183,7 @@ impl RaftLogStorage<Types> for LogStore {
         let committed = kept
             .map(|bytes| wire::LogId::decode(bytes).map(log_id_from_wire).map_err(damaged))
             .transpose()?;
-        // The note can be newer than the log if the log was truncated after it; then it says nothing.
+        // The note can be newer than the log if the log lost its end to a crash; then it says nothing.
         Ok(committed.filter(|id| id.index < self.log.bounds().next))
     }
 
@@ -210,6 +210,13 @@ impl RaftLogStorage<Types> for LogStore {
 
     async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> io::Result<()> {
         let from = last_log_id.map_or(0, |id| id.index + 1);
+        if let Some(committed) = self.read_committed().await?.filter(|committed| committed.index >= from) {
+            // Some node has forgotten what it promised. Here it can be kept from spreading.
+            return Err(io::Error::other(format!(
+                "the leader's log lacks entry {committed}, which is committed; this node stops rather than drop it: \
+                 look for a node whose disk was replaced or restored under its old number"
+            )));
+        }
         // Whatever is appended next is written after the truncation, so its completion implies this one's.
         self.log.truncate(from, |_| {});
         Ok(())

@@ -12,6 +12,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use parking_lot::Mutex;
 use prost::Message;
 use runtime::{Disk, File, OpenMode};
+use tokio::sync::SetOnce;
 
 use crate::wire;
 
@@ -42,6 +43,7 @@ pub(crate) struct SnapshotStore {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     current: Arc<Mutex<Option<SnapshotFile>>>,
+    failure: Arc<SetOnce<String>>,
 }
 
 fn damaged(path: &Path, what: &str) -> io::Error {
@@ -62,7 +64,7 @@ impl SnapshotStore {
                 disk.remove(&path).await?;
             }
         }
-        Ok(Self { disk, dir, current: Arc::default() })
+        Ok(Self { disk, dir, current: Arc::default(), failure: Arc::default() })
     }
 
     /// A reader of the newest snapshot, for a node that starts.
@@ -113,11 +115,12 @@ impl SnapshotStore {
         Ok((path, file))
     }
 
-    /// Gives a flushed file its final name, and forgets older snapshots.
-    pub(crate) async fn adopt(&self, mut file: SnapshotFile) -> io::Result<SnapshotFile> {
+    /// Flushes a file that is `written`, gives it its final name, and forgets older snapshots.
+    pub(crate) async fn adopt(&self, mut file: SnapshotFile, written: &dyn File) -> io::Result<SnapshotFile> {
+        self.fatal(&file.path, written.sync_data().await)?;
         let path = self.dir.join(format!("{}.{FINISHED}", stem(&file.header)));
         self.disk.rename(&file.path, &path).await?;
-        self.disk.sync_dir(&self.dir).await?;
+        self.fatal(&self.dir, self.disk.sync_dir(&self.dir).await)?;
         for older in self.finished().await? {
             if older < path {
                 self.disk.remove(&older).await?;
@@ -126,6 +129,20 @@ impl SnapshotStore {
         file.path = path;
         self.set_current(file.clone());
         Ok(file)
+    }
+
+    /// A sync that fails leaves it open what is on disk, and a second one may say that all is well: nothing can be built on
+    /// this disk any more.
+    fn fatal(&self, path: &Path, synced: io::Result<()>) -> io::Result<()> {
+        if let Err(error) = &synced {
+            let _earlier_failure = self.failure.set(format!("can't sync {}: {error}", path.display()));
+        }
+        synced
+    }
+
+    /// Completes when a sync has failed: the node must stop. Says what happened.
+    pub(crate) async fn failed(&self) -> String {
+        self.failure.wait().await.clone()
     }
 
     pub(crate) async fn discard(&self, path: &Path) -> io::Result<()> {
@@ -190,14 +207,13 @@ impl SnapshotWriter {
         let trailer = wire::SnapshotTrailer { chunks: self.chunks }.encode_to_vec();
         put_record(&mut self.buffer, TRAILER, &trailer);
         self.write_out().await?;
-        self.file.sync_data().await?;
         let file = SnapshotFile {
             path: self.path,
             length: self.written,
             checksum: self.checksum,
             header: self.header,
         };
-        self.store.adopt(file).await
+        self.store.adopt(file, &*self.file).await
     }
 }
 

@@ -14,7 +14,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
-use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use runtime::{Clock, Instant, Network};
 
@@ -119,12 +118,11 @@ impl Client {
         Self { manner, network, clock, history, workload, rng, session: None }
     }
 
-    /// Lives until the workload quits.
+    /// Lives until the workload quits. As other clients do, it tries one node after another until one takes it.
     pub async fn run(mut self) {
+        let mut next = self.any_node();
         loop {
-            let nodes = &self.manner.nodes;
-            let (node, address) =
-                nodes.choose(&mut self.rng).expect("a client has nodes to connect to").clone();
+            let (node, address) = self.manner.nodes[next].clone();
             match self.attach(node, &address).await {
                 Some(connection) => {
                     let id = connection.id();
@@ -136,13 +134,19 @@ impl Client {
                         Parting::Abandoned => self.abandon(),
                         Parting::Quit => return self.abandon(),
                     }
+                    next = self.any_node();
                 }
                 None => {
+                    next = (next + 1) % self.manner.nodes.len();
                     let pause = Duration::from_millis(self.rng.random_range(10..150));
                     self.clock.sleep(pause).await;
                 }
             }
         }
+    }
+
+    fn any_node(&mut self) -> usize {
+        self.rng.random_range(0..self.manner.nodes.len())
     }
 
     fn abandon(&mut self) {
