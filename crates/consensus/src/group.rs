@@ -137,6 +137,14 @@ impl GroupCore {
         linearizer.map(|it| it.read_log_id().index()).map_err(|error| Unavailable(error.to_string()))
     }
 
+    /// Nobody sends a node that was removed the entry which says so: it finds out by what it is answered.
+    pub(crate) fn check_member(&self, peer: NodeId) -> Result<(), String> {
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        let is_member = metrics.membership_config.nodes().any(|(node, _)| *node == peer.0);
+        is_member.then_some(()).ok_or_else(|| format!("node {peer} is no member of this cluster (any more)"))
+    }
+
     /// Makes every node send again what it proposed and has not seen applied. Those that can't be reached find out by
     /// themselves, later.
     pub(crate) async fn ask_again(&self, peers: &Peers) {
@@ -156,6 +164,7 @@ impl GroupCore {
     /// The answer counts only if a quorum has confirmed after the call that this node leads: one that is cut off goes on
     /// believing so for a while, and would tell itself that all is well.
     pub(crate) async fn handle_call(&self, peer: NodeId, call: wire::Call) -> Result<Bytes, String> {
+        self.check_member(peer)?;
         let handler = self.handler.read().clone().ok_or("this node takes no calls yet")?;
         let answer = handler(peer, call.topic, call.body).await?;
         self.read_index().await.map_err(|error| error.to_string())?;

@@ -65,6 +65,19 @@ async fn a_node_that_joined_comes_back_by_itself() {
 }
 
 #[tokio::test]
+async fn a_node_that_was_removed_is_told_so_when_it_asks() {
+    let cluster = Cluster::start(3).await;
+    cluster.propose(1, 0..10);
+    cluster.converged(10).await;
+    let leader = cluster.leader().await;
+    let removed = if leader == 1 { 2 } else { 1 };
+    let ask = async || cluster.node(removed).group.call_leader(1, Default::default()).await.unwrap_err();
+    assert!(ask().await.to_string().contains("takes no calls"));
+    within_changed(&cluster, leader, MemberChange::Remove(NodeId(removed))).await;
+    assert!(ask().await.to_string().contains("no member"));
+}
+
+#[tokio::test]
 async fn changes_that_make_no_sense_are_refused_and_say_why() {
     let cluster = Cluster::start(1).await;
     let group = &cluster.node(1).group;

@@ -280,6 +280,7 @@ async fn respond(core: &GroupCore, peer: NodeId, request: Body) -> Result<Body, 
             Ok(Body::TransferResponse(wire::TransferResponse { refusal }))
         }
         Body::Barrier(_) => {
+            core.check_member(peer)?;
             let index = core.read_index().await.map_err(|error| error.to_string())?;
             Ok(Body::BarrierResponse(wire::BarrierResponse { index }))
         }
