@@ -21,7 +21,7 @@ use crate::joining::{self, Join};
 use crate::known_peers::KnownPeers;
 use crate::peers::{GroupNetworks, Lane, Peers, SnapshotReceiver, run_listener};
 use crate::proposer::{Outbox, Sequencer, run_sender, run_sequencer};
-use crate::quorum::{Silence, SilenceKeeper};
+use crate::quorum::{Silence, SilenceKeeper, SilenceTimes};
 use crate::raft::Raft;
 use crate::state_machine::StateMachine;
 use crate::storage::{LogStore, Progress, SnapshotStore, StateMachineAdapter};
@@ -236,10 +236,14 @@ impl Consensus {
             node: self.identity.node,
             clock: clock.clone(),
             raft: raft.clone(),
+            journal: self.journal.clone(),
             leadership: leadership.clone(),
             silence,
-            patience: quorum_patience,
-            pause: self.config.election_timeout.1 * 4,
+            times: SilenceTimes {
+                unanswered_max: quorum_patience,
+                stuck_max: self.config.election_timeout.1 * 6,
+                pause: self.config.election_timeout.1 * 4,
+            },
         };
         let snapshot_bytes = self.config.snapshot_log_bytes;
         let tasks = vec![

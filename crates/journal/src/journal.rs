@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use runtime::{Pool, Runtime, Task};
 
@@ -97,6 +98,12 @@ impl Journal {
             Ok(Some(error)) => error,
             Ok(None) | Err(_) => std::future::pending().await,
         }
+    }
+
+    /// The number of the batch that the disk is working on. If it is the same one for long, the disk is stuck.
+    pub fn batch_under_way(&self) -> Option<u64> {
+        let number = self.handle.shared.under_way.load(Ordering::Relaxed);
+        (number > 0).then_some(number)
     }
 
     /// Writes everything that waits, lazy values too, then stops the writer. Later changes get

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use parking_lot::{Mutex, MutexGuard};
 use runtime::{Disk, Entropy, Runtime};
@@ -25,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) room: Notify,
     /// A segment may have to be emptied.
     pub(crate) reclaim: Notify,
+    /// Number of the batch that the disk is working on; 0 while there is none.
+    pub(crate) under_way: AtomicU64,
     /// The preparer has touched a file for the last time.
     pub(crate) preparer_ended: watch::Sender<bool>,
     /// Why nothing is written any more.
@@ -49,6 +52,7 @@ impl Shared {
             work: Notify::new(),
             room: Notify::new(),
             reclaim: Notify::new(),
+            under_way: AtomicU64::new(0),
             preparer_ended: watch::Sender::new(false),
             stopped: watch::Sender::new(None),
         }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use runtime::File;
 use tokio::sync::oneshot;
@@ -103,7 +104,10 @@ impl Writer {
                         return JournalError::Closed;
                     }
                 }
-                Ok(None) => self.shared.work.notified().await,
+                Ok(None) => {
+                    self.shared.under_way.store(0, Ordering::Relaxed);
+                    self.shared.work.notified().await;
+                }
                 Err(error) => return error,
             }
         }
@@ -161,6 +165,7 @@ impl Writer {
 
     /// Writes and syncs the bytes of a batch, and marks them as durable if there is room for that in the segment.
     async fn put(&self, parts: Vec<bytes::Bytes>, bytes: u64, head: u64) -> std::io::Result<()> {
+        self.shared.under_way.store(self.number, Ordering::Relaxed);
         let Active { file, place, length, block_bytes, .. } = &self.active;
         let behind = place.offset + bytes;
         if behind + u64::from(*block_bytes) > *length {
@@ -219,6 +224,7 @@ impl Writer {
 
     /// Goes on to the next segment.
     async fn roll(&mut self) -> Result<(), JournalError> {
+        self.shared.under_way.store(self.number, Ordering::Relaxed);
         let next = match self.ready.pop_front() {
             Some(prepared) => prepared,
             None => self.wait_for_next().await?,
