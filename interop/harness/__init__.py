@@ -4,9 +4,20 @@ A `Cluster` owns its processes and its folder: whatever a test does, `close` end
 what it wrote, and touches nothing else.
 """
 
+from harness.certificates import Authority, Certificate, PeerTls, Tls
 from harness.cluster import Cluster
 from harness.clients import connected, kazoo_client
 from harness.node import Node
 from harness.waiting import wait_for
 
-__all__ = ["Cluster", "Node", "connected", "kazoo_client", "wait_for"]
+__all__ = [
+    "Authority",
+    "Certificate",
+    "Cluster",
+    "Node",
+    "PeerTls",
+    "Tls",
+    "connected",
+    "kazoo_client",
+    "wait_for",
+]

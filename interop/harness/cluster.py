@@ -54,6 +54,11 @@ class Cluster:
         """The connection string with all nodes."""
         return ",".join(node.address for node in self.nodes)
 
+    @property
+    def secure_hosts(self) -> str:
+        """The connection string with all nodes, for clients with TLS."""
+        return ",".join(node.secure_address for node in self.nodes)
+
     def hosts_from(self, node: Node) -> str:
         """The connection string with all nodes, `node` first."""
         at = self.nodes.index(node)

@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from harness.certificates import Tls
 from harness.waiting import wait_for
 
 _START_SECONDS = 30.0
@@ -23,6 +24,8 @@ class Node(abc.ABC):
         self.folder = folder
         self.client_port = client_port
         self.log_file = folder / "log"
+        self.tls: Tls | None = None
+        self.connections_per_address_max = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @abc.abstractmethod
@@ -41,6 +44,12 @@ class Node(abc.ABC):
     def address(self) -> str:
         """HOST:PORT for clients."""
         return f"127.0.0.1:{self.client_port}"
+
+    @property
+    def secure_address(self) -> str:
+        """HOST:PORT for clients with TLS."""
+        assert self.tls is not None, f"node {self.node_id} has no TLS"
+        return f"127.0.0.1:{self.tls.port}"
 
     @property
     def pid(self) -> int:

@@ -34,6 +34,8 @@ class QuorateNode(Node):
             *("--amqp", "off"),
             *("--kafka", "off"),
             *("--disque", "off"),
+            *("--connections-per-address-max", str(self.connections_per_address_max)),
+            *self._tls_arguments(),
         ]
         if self._joins:
             arguments += self._joins
@@ -41,6 +43,25 @@ class QuorateNode(Node):
             voters = ",".join(f"{node}=127.0.0.1:{port}" for node, port in self._peer_ports.items())
             arguments += ["--cluster", voters]
         return [str(self._binary), "serve", *arguments]
+
+    def _tls_arguments(self) -> list[str]:
+        if self.tls is None:
+            return []
+        tls = self.tls
+        arguments = [
+            *("--zookeeper-tls", self.secure_address),
+            *("--tls-cert", str(tls.own.certificate)),
+            *("--tls-key", str(tls.own.key)),
+            *("--tls-client-ca", str(tls.clients)),
+            *("--tls-client-auth", "need" if tls.need else "want"),
+        ]
+        if tls.peers:
+            arguments += [
+                *("--peer-tls-cert", str(tls.peers.own.certificate)),
+                *("--peer-tls-key", str(tls.peers.own.key)),
+                *("--peer-tls-ca", str(tls.peers.authority)),
+            ]
+        return arguments
 
     @property
     def peer_address(self) -> str:

@@ -11,7 +11,7 @@ syncLimit=5
 dataDir={data}
 clientPort={client_port}
 clientPortAddress=127.0.0.1
-maxClientCnxns=0
+maxClientCnxns={connections}
 admin.enableServer=false
 4lw.commands.whitelist=*
 """
@@ -57,9 +57,31 @@ class ZooKeeperNode(Node):
     def _write_configuration(self) -> None:
         data = self.folder / "data"
         data.mkdir(parents=True, exist_ok=True)
-        text = _CONFIGURATION.format(data=data, client_port=self.client_port)
+        text = _CONFIGURATION.format(
+            data=data, client_port=self.client_port, connections=self.connections_per_address_max
+        )
         if len(self._quorum_ports) > 1:
             (data / "myid").write_text(f"{self.node_id}\n")
             for node, port in self._quorum_ports.items():
                 text += f"server.{node}=127.0.0.1:{port}:{self._election_ports[node]}\n"
-        (self.folder / "zoo.cfg").write_text(text)
+        (self.folder / "zoo.cfg").write_text(text + self._tls_lines())
+
+    def _tls_lines(self) -> str:
+        if self.tls is None:
+            return ""
+        tls = self.tls
+        lines = [
+            "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
+            f"secureClientPort={tls.port}",
+            "secureClientPortAddress=127.0.0.1",
+            f"ssl.clientAuth={'need' if tls.need else 'want'}",
+            f"ssl.keyStore.location={tls.own.both}",
+            f"ssl.trustStore.location={tls.clients}",
+        ]
+        if tls.peers:
+            lines += [
+                "sslQuorum=true",
+                f"ssl.quorum.keyStore.location={tls.peers.own.both}",
+                f"ssl.quorum.trustStore.location={tls.peers.authority}",
+            ]
+        return "".join(f"{line}\n" for line in lines)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness import Cluster
+from harness.java import java_command
 
 SECONDS = 120
 
@@ -37,11 +38,6 @@ CONVERSATION = [
     ("get {base}/a", "Node does not exist: {base}/a"),
     ("close", "state:Closed"),
 ]
-
-
-def java_command(java: Path, *arguments: str) -> list[str]:
-    class_path = f"{java / 'classes'}:{java / 'lib'}/*"
-    return ["java", "-Xmx128m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", class_path, *arguments]
 
 
 def test_the_command_line(cluster: Cluster, java: Path) -> None:

@@ -37,6 +37,8 @@ enum Suite {
     Faults,
     /// Bytes that are no requests
     Malformed,
+    /// Certificates of clients and of nodes
+    Tls,
 }
 
 impl Suite {
@@ -51,10 +53,12 @@ impl Suite {
                 "test_words.py",
                 "test_recipes.py",
                 "test_members.py",
+                "test_limits.py",
             ],
             Suite::Java => &["test_java.py"],
             Suite::Faults => &["test_audit.py", "test_faults.py"],
             Suite::Malformed => &["test_malformed.py"],
+            Suite::Tls => &["test_tls.py"],
         }
     }
 }

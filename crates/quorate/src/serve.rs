@@ -36,9 +36,41 @@ pub(crate) struct Args {
     /// Listener for other nodes [default: its address in --cluster, else 127.0.0.1:7400]; `off` for none, as below.
     #[arg(long, value_name = "ADDR")]
     peer: Option<String>,
+    /// This node's certificate for other nodes and those that lead from it to an authority, in PEM; with the two files
+    /// below, nodes talk over TLS and show each other certificates.
+    #[arg(long, value_name = "FILE")]
+    peer_tls_cert: Option<PathBuf>,
+    /// Its private key, in PEM.
+    #[arg(long, value_name = "FILE")]
+    peer_tls_key: Option<PathBuf>,
+    /// The authorities that all nodes' certificates come from, in PEM. Whoever has a certificate of theirs can be a node.
+    #[arg(long, value_name = "FILE")]
+    peer_tls_ca: Option<PathBuf>,
     /// Listener for ZooKeeper clients [default: 127.0.0.1:2181].
     #[arg(long, value_name = "ADDR")]
     zookeeper: Option<String>,
+    /// Listener for ZooKeeper clients over TLS [default: off].
+    #[arg(long, value_name = "ADDR")]
+    zookeeper_tls: Option<String>,
+    /// The certificate that clients are shown and those that lead from it to an authority, in PEM.
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key, in PEM.
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// The authorities that clients' certificates come from, in PEM; absent: clients are asked for none. A certificate is
+    /// an identity: x509:SUBJECT in access control lists.
+    #[arg(long, value_name = "FILE")]
+    tls_client_ca: Option<PathBuf>,
+    /// Whether clients without a certificate are turned away [default: need, where --tls-client-ca is given].
+    #[arg(long, value_name = "need|want")]
+    tls_client_auth: Option<String>,
+    /// How many clients may be connected; 0 for any number [default: 0].
+    #[arg(long, value_name = "N")]
+    connections_max: Option<usize>,
+    /// How many clients may be connected from one address; 0 for any number [default: 60].
+    #[arg(long, value_name = "N")]
+    connections_per_address_max: Option<usize>,
     /// Listener for AMQP 0-9-1 clients.
     #[arg(long, value_name = "ADDR")]
     amqp: Option<String>,
@@ -68,7 +100,17 @@ impl Args {
             role: self.role,
             join: self.join,
             peer: self.peer,
+            peer_tls_cert: self.peer_tls_cert,
+            peer_tls_key: self.peer_tls_key,
+            peer_tls_ca: self.peer_tls_ca,
             zookeeper: self.zookeeper,
+            zookeeper_tls: self.zookeeper_tls,
+            tls_cert: self.tls_cert,
+            tls_key: self.tls_key,
+            tls_client_ca: self.tls_client_ca,
+            tls_client_auth: self.tls_client_auth,
+            connections_max: self.connections_max,
+            connections_per_address_max: self.connections_per_address_max,
             amqp: self.amqp,
             kafka: self.kafka,
             disque: self.disque,
@@ -109,7 +151,9 @@ async fn serve(config: Config, consensus: tokio::runtime::Handle) -> Result<(), 
         entropy: Arc::new(SystemEntropy),
         pools: Arc::new(TokioPools::new(consensus, tokio::runtime::Handle::current())),
     };
-    let node = Node::start(runtime, config).await.map_err(|error| Failure::Running(error.into()))?;
+    // Its text includes what it comes from.
+    let failed = |error: server::StartError| Failure::Running(anyhow::anyhow!("{error}"));
+    let node = Node::start(runtime, config).await.map_err(failed)?;
     tokio::select! {
         biased;
         signal = stop_signal() => {

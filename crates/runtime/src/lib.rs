@@ -15,7 +15,7 @@ mod pool;
 pub use clock::{Clock, Elapsed, Instant, SystemClock, TimeSource};
 pub use disk::{Disk, File, OpenMode, SimDisk, SystemDisk};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
-pub use network::{BoxStream, Listener, Network, Stream, SystemNetwork};
+pub use network::{BoxStream, Listener, Network, Secured, Security, Stream, SystemNetwork};
 pub use pool::{Pool, Pools, Task, TokioPools};
 
 use std::sync::Arc;

@@ -30,6 +30,20 @@ pub trait Network: Send + Sync {
     fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<BoxStream>>;
 }
 
+/// What is made of a client's stream before anything is read from it.
+pub trait Security: Send + Sync {
+    /// Agrees with the client on how to go on. An error is the end of the stream. The caller sets the deadline.
+    fn secure(&self, stream: BoxStream) -> BoxFuture<'static, io::Result<Secured>>;
+}
+
+/// A stream that nobody else can read or change.
+pub struct Secured {
+    /// What the client says, and hears.
+    pub stream: BoxStream,
+    /// The subject of the certificate by which the client has proved who it is, as RFC 2253 writes names.
+    pub subject: Option<String>,
+}
+
 /// TCP of the operating system, without Nagle's delay.
 pub struct SystemNetwork;
 

@@ -10,7 +10,9 @@ use consensus::{
 use control::{
     AppliedCommand, AppliedEntry, Control, LogStatus, ReplicatedLog, Role, SnapshotTarget, Unavailable,
 };
+use parking_lot::Mutex;
 use runtime::BoxFuture;
+use tracing::warn;
 use tree::{ChunkLimits, SessionId};
 
 /// What a call to the leader is about: sessions that were active on the calling node, 8 bytes each.
@@ -69,7 +71,15 @@ impl SnapshotSink for TreeSink {
 
 /// The group as the control plane sees it.
 pub(crate) struct GroupLog {
-    pub(crate) group: Group,
+    group: Group,
+    /// Why the leader did not take the last report of sessions; empty if it did.
+    report_failure: Arc<Mutex<String>>,
+}
+
+impl GroupLog {
+    pub(crate) fn new(group: Group) -> Self {
+        Self { group, report_failure: Arc::default() }
+    }
 }
 
 impl ReplicatedLog for GroupLog {
@@ -86,8 +96,14 @@ impl ReplicatedLog for GroupLog {
         let group = self.group.clone();
         let mut body = BytesMut::with_capacity(sessions.len() * 8);
         sessions.iter().for_each(|session| body.put_i64(session.0));
+        let known_failure = Arc::clone(&self.report_failure);
         Box::pin(async move {
             let taken = group.call_leader(TOPIC_ACTIVE_SESSIONS, body.freeze()).await;
+            let failure = taken.as_ref().err().map(ToString::to_string).unwrap_or_default();
+            let known = std::mem::replace(&mut *known_failure.lock(), failure.clone());
+            if !failure.is_empty() && failure != known {
+                warn!(why = %failure, "the leader was not told which sessions are active here");
+            }
             taken.map(drop).map_err(|_| Unavailable)
         })
     }

@@ -7,7 +7,8 @@ mod admin;
 pub mod config;
 mod control_group;
 mod data_dir;
+mod listeners;
 mod node;
 
-pub use config::{Config, ConfigError, FileSettings, Listen, Sizes};
+pub use config::{Config, ConfigError, ConnectionLimits, FileSettings, Listen, Sizes};
 pub use node::{Node, StartError};

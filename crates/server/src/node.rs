@@ -7,13 +7,13 @@ use std::time::Duration;
 use consensus::{ClusterId, Consensus, Group, GroupId, Identity};
 use control::{Control, ControlConfig};
 use journal::Journal;
-use runtime::{Listener, Pool, Runtime, Task};
+use runtime::{Listener, Pool, Runtime, Security, Task};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use crate::config::Listen;
 use crate::control_group::{ControlMachine, GroupLog, call_handler};
 use crate::data_dir::DataDir;
+use crate::listeners::{Listeners, Tls};
 use crate::{Config, admin};
 
 /// The group of the control plane.
@@ -44,6 +44,14 @@ pub enum StartError {
         /// Why it does not.
         source: std::io::Error,
     },
+    /// Certificates or keys can't be used.
+    #[error("{keys}: {source}")]
+    Tls {
+        /// The keys of the configuration that name them.
+        keys: &'static str,
+        /// Why not.
+        source: tls::TlsError,
+    },
     /// The journal can't be opened.
     #[error("open the journal: {0}")]
     Journal(#[from] journal::OpenError),
@@ -58,6 +66,7 @@ pub(crate) struct Parts {
     pub(crate) journal: Journal,
     pub(crate) group: Group,
     pub(crate) control: Arc<Control>,
+    pub(crate) tls: Tls,
     /// Set once this node has applied everything that was committed before it started.
     caught_up: AtomicBool,
 }
@@ -87,62 +96,39 @@ pub struct Node {
     _data_dir: DataDir,
 }
 
-/// Listeners, opened before anything else so that a taken port is told at once.
-struct Listeners {
-    peer: Option<Box<dyn Listener>>,
-    zookeeper: Option<Box<dyn Listener>>,
-    admin: Option<Box<dyn Listener>>,
-}
-
-async fn listen(
-    runtime: &Runtime,
-    key: &'static str,
-    listen: &Listen,
-) -> Result<Option<Box<dyn Listener>>, StartError> {
-    let Some(address) = listen.address() else { return Ok(None) };
-    let opened = runtime.network.listen(address).await;
-    let listener = opened.map_err(|source| StartError::Listen { key, address: address.into(), source })?;
-    if let Ok(local) = listener.local_addr() {
-        info!(listener = key, address = %local, "listening");
-    }
-    Ok(Some(listener))
-}
-
 impl Node {
     /// Starts a node. It serves clients as soon as it has caught up with its cluster.
     pub async fn start(runtime: Runtime, config: Config) -> Result<Self, StartError> {
         let opened = DataDir::open(&*runtime.disk, &config.data_dir).await;
         let data_dir = opened
             .map_err(|source| StartError::DataDir { dir: config.data_dir.display().to_string(), source })?;
-        let listeners = Listeners {
-            peer: listen(&runtime, "peer", &config.peer).await?,
-            zookeeper: listen(&runtime, "zookeeper", &config.zookeeper).await?,
-            admin: listen(&runtime, "admin", &config.admin).await?,
-        };
+        let tls = Tls::open(&runtime, &config).await?;
+        let (security, towards_peers) = (tls.towards_clients(), tls.towards_peers(&runtime));
+        let mut listeners = Listeners::open(&runtime, &towards_peers, &config).await?;
         let control_config = ControlConfig { node: config.node.0, ..ControlConfig::default() };
         let control = Control::new(runtime.clone(), control_config);
         let (journal, consensus, group) =
-            start_consensus(&runtime, &config, &data_dir, listeners.peer, control.clone()).await?;
-        let sessions = control.start(Arc::new(GroupLog { group: group.clone() }));
+            start_consensus(&towards_peers, &config, &data_dir, listeners.peer.take(), control.clone())
+                .await?;
+        let sessions = control.start(Arc::new(GroupLog::new(group.clone())));
         group.on_call(call_handler(&control));
         let parts = Arc::new(Parts {
             identity: *consensus.identity(),
             journal,
             group,
             control,
+            tls,
             caught_up: AtomicBool::new(false),
         });
+        let front_config = zookeeper_config(&config, &listeners, &parts.journal);
         let mut serving = Vec::new();
         if let Some(listener) = listeners.admin {
             let work = admin::run(parts.clone(), listener, runtime.clock.clone());
             serving.push(runtime.spawn(Pool::Clients, work));
         }
-        let front = zookeeper::Server::new(
-            runtime.clone(),
-            parts.control.clone(),
-            zookeeper_config(&config, listeners.zookeeper.as_deref(), &parts.journal),
-        );
-        let work = serve_clients(parts.clone(), front.clone(), listeners.zookeeper);
+        let front = zookeeper::Server::new(runtime.clone(), parts.control.clone(), front_config);
+        let secure = listeners.zookeeper_tls.zip(security);
+        let work = serve_clients(parts.clone(), front.clone(), listeners.zookeeper, secure);
         serving.push(runtime.spawn(Pool::Clients, work));
         Ok(Self {
             runtime,
@@ -238,26 +224,35 @@ async fn serve_clients(
     parts: Arc<Parts>,
     front: Arc<zookeeper::Server>,
     listener: Option<Box<dyn Listener>>,
+    secure: Option<(Box<dyn Listener>, Arc<dyn Security>)>,
 ) {
     while parts.group.barrier().await.is_err() {
         info!("waiting for a leader");
     }
     parts.caught_up.store(true, Ordering::Release);
     info!(zxid = %parts.control.zxid(), "serving");
-    if let Some(listener) = listener {
-        front.serve(listener).await;
-    }
+    let secure_front = front.clone();
+    let plain = async {
+        if let Some(listener) = listener {
+            front.serve(listener).await;
+        }
+    };
+    let secure = async {
+        if let Some((listener, security)) = secure {
+            secure_front.serve_secure(listener, security).await;
+        }
+    };
+    tokio::join!(plain, secure);
 }
 
-fn zookeeper_config(
-    config: &Config,
-    listener: Option<&dyn Listener>,
-    journal: &Journal,
-) -> zookeeper::Config {
-    let port = listener.and_then(|listener| listener.local_addr().ok()).map_or(0, |address| address.port());
+fn zookeeper_config(config: &Config, listeners: &Listeners, journal: &Journal) -> zookeeper::Config {
+    let port = |listener: &Option<Box<dyn Listener>>| Some(listener.as_ref()?.local_addr().ok()?.port());
     let journal = journal.clone();
     zookeeper::Config {
-        client_port: port,
+        client_port: port(&listeners.zookeeper).unwrap_or(0),
+        secure_client_port: port(&listeners.zookeeper_tls),
+        connections_max: config.connections.all,
+        connections_per_address_max: config.connections.of_an_address,
         data_dir: config.data_dir.display().to_string(),
         data_bytes: Arc::new(move || journal.stats().live_bytes),
         ..zookeeper::Config::with_tick(ControlConfig::default().tick)

@@ -28,7 +28,8 @@ async fn main() -> std::io::Result<()> {
     };
     let control = Control::new(runtime.clone(), ControlConfig { tick, ..ControlConfig::default() });
     let _applying = Loopback::new(runtime.clone()).join(&control);
+    let config = Config { connections_per_address_max: 0, ..Config::with_tick(tick) };
     let listener = runtime.network.listen(&address).await?;
-    Server::new(runtime, control, Config::with_tick(tick)).serve(listener).await;
+    Server::new(runtime, control, config).serve(listener).await;
     Ok(())
 }

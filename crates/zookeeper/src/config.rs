@@ -19,6 +19,12 @@ pub struct Config {
     pub outstanding_max: usize,
     /// Connections beyond this number are closed at once. 0: no limit.
     pub connections_max: usize,
+    /// Of one address; those beyond this number are closed at once. 0: no limit. ZooKeeper's `maxClientCnxns`.
+    pub connections_per_address_max: usize,
+    /// TLS handshakes that may be under way at a time; connections beyond this number are closed at once. From 1 up.
+    pub tls_handshakes_max: usize,
+    /// How long a TLS handshake may take.
+    pub tls_handshake_timeout: Duration,
     /// How long a new connection may take until it has a session.
     pub handshake_timeout: Duration,
     /// When the server stops, how long a connection may take to finish what is under way.
@@ -27,6 +33,8 @@ pub struct Config {
     pub words: Vec<Word>,
     /// The port that clients use, for `conf`.
     pub client_port: u16,
+    /// The port that clients use with TLS, for `conf`.
+    pub secure_client_port: Option<u16>,
     /// The data directory, for `conf`.
     pub data_dir: String,
     /// Bytes that the node's data takes on disk, for `dirs`. Asked when the word is.
@@ -48,10 +56,14 @@ impl Default for Config {
             frame_bytes_max: DEFAULT_FRAME_BYTES_MAX,
             outstanding_max: 1000,
             connections_max: 0,
+            connections_per_address_max: 60,
+            tls_handshakes_max: 250,
+            tls_handshake_timeout: Duration::from_secs(5),
             handshake_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(2),
             words: Word::ALL.to_vec(),
             client_port: 2181,
+            secure_client_port: None,
             data_dir: String::new(),
             data_bytes: Arc::new(|| 0),
         }

@@ -69,6 +69,15 @@ pub(crate) enum Ending {
         /// Which.
         session: tree::SessionId,
     },
+    /// The client did not agree with this server on how to encrypt.
+    #[error("TLS handshake failed: {0}")]
+    TlsFailed(io::Error),
+    /// The client took too long to agree.
+    #[error("TLS handshake took too long")]
+    TlsTimeout,
+    /// There was no room for its handshake.
+    #[error("there are too many TLS handshakes at a time")]
+    TlsExceeded,
     /// The client took too long to begin.
     #[error("no session was set up in time")]
     HandshakeTimeout,
@@ -96,6 +105,8 @@ impl Ending {
                 | Ending::Garbage { .. }
                 | Ending::UnknownOperation { .. }
                 | Ending::AuthRefused { .. }
+                | Ending::TlsFailed(_)
+                | Ending::TlsTimeout
         )
     }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use proptest::prelude::*;
-use support::{Client, Cluster, create, get, run};
+use support::{Client, Cluster, TICK, create, get, run};
+use zookeeper::Config;
 use zookeeper::codec::{
     Create, DEFAULT_FRAME_BYTES_MAX, ErrorCode, JuteWrite, Multi, MultiRead, OpCode, PathWatch, ReadPart,
     Reader, Record, ReplyHeader, RequestHeader, WritePart, Xid, put_frame,
@@ -195,7 +196,7 @@ fn a_bad_frame_costs_one_log_line() {
 #[test]
 fn a_thousand_bad_connections_leave_another_undisturbed() {
     run(async {
-        let cluster = Cluster::start(1);
+        let cluster = Cluster::with(1, Config { connections_per_address_max: 0, ..Config::with_tick(TICK) });
         let mut good = cluster.client(1).await;
         good.create("/a", b"0").await;
         let mut held = Vec::new();

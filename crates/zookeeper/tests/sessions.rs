@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use support::{Client, Cluster, TICK, create, delete, exists, get, run, set};
@@ -297,6 +298,26 @@ fn beyond_the_limit_connections_are_closed_at_once() {
         drop(second);
         cluster.settle().await;
         cluster.client(1).await;
+        assert!(first.exists("/").await);
+    });
+}
+
+#[test]
+fn an_address_has_a_limit_of_its_own() {
+    run(async {
+        let limits = Config { connections_per_address_max: 2, ..Config::with_tick(TICK) };
+        let cluster = Cluster::with(1, limits);
+        let from = |address: &str| cluster.connect_from(1, address.parse().unwrap());
+        let mut first = from("10.0.0.1:1000");
+        assert!(first.begin_session(10_000).await);
+        // The same address, as a listener for both families sees it.
+        let second = from("[::ffff:10.0.0.1]:1001");
+        assert!(from("10.0.0.1:1002").is_closed().await);
+        assert!(from("10.0.0.2:1000").begin_session(10_000).await);
+        assert_eq!(cluster.node(1).control.metrics().connections_rejected.load(Ordering::Relaxed), 1);
+        drop(second);
+        cluster.settle().await;
+        assert!(from("10.0.0.1:1003").begin_session(10_000).await);
         assert!(first.exists("/").await);
     });
 }

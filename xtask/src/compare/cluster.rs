@@ -170,6 +170,7 @@ fn quorate(
     command.args(["--node-id", &(index + 1).to_string(), "--peer", &peers[index].to_string()]);
     command.args(["--zookeeper", &client.to_string(), "--admin", &admins[index].to_string()]);
     command.args(["--amqp", "off", "--kafka", "off", "--disque", "off", "--log", "warn"]);
+    command.args(["--connections-per-address-max", "0"]);
     if peers.len() > 1 {
         let voters: Vec<_> =
             peers.iter().enumerate().map(|(peer, address)| format!("{}={address}", peer + 1)).collect();

@@ -14,6 +14,7 @@ pub(super) fn render(parts: &Parts) -> String {
         group(parts);
         journal(parts);
         control(parts);
+        certificates(parts);
     });
     handle.render()
 }
@@ -41,6 +42,18 @@ fn control(parts: &Parts) {
     gauge!("quorate_connections").set(parts.control.connection_count() as f64);
     gauge!("quorate_watches").set(parts.control.watch_counts().watches as f64);
     gauge!("quorate_proposals_under_way").set(parts.control.pending_count() as f64);
+}
+
+fn certificates(parts: &Parts) {
+    let shown_to = |whom: &'static str, expires_at: i64| {
+        gauge!("quorate_tls_certificate_expires_at_seconds", "shown_to" => whom).set(expires_at as f64);
+    };
+    if let Some(clients) = &parts.tls.clients {
+        shown_to("clients", clients.certificate_expires_at());
+    }
+    if let Some(peers) = &parts.tls.peers {
+        shown_to("peers", peers.certificate_expires_at());
+    }
 }
 
 fn journal(parts: &Parts) {

@@ -1,11 +1,16 @@
 //! What a node is started with: from file, environment and flags to values that are checked once.
 
+mod limits;
 mod settings;
+#[cfg(test)]
+mod tests;
+mod tls_files;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use consensus::{Join, Member, NodeId};
+pub use limits::ConnectionLimits;
 pub use settings::FileSettings;
 
 /// Where a listener listens, or that it is off.
@@ -42,8 +47,16 @@ pub struct Config {
     pub join: Option<Join>,
     /// Listener for peers.
     pub peer: Listen,
+    /// What this node and others show each other; absent: they talk in the clear.
+    pub peer_tls: Option<tls::PeerFiles>,
     /// Listener for ZooKeeper clients.
     pub zookeeper: Listen,
+    /// Listener for ZooKeeper clients over TLS.
+    pub zookeeper_tls: Listen,
+    /// What TLS listeners show clients, and ask of them. Present if there is one.
+    pub tls: Option<tls::ServerFiles>,
+    /// Clients' connections that there may be.
+    pub connections: ConnectionLimits,
     /// Admin HTTP.
     pub admin: Listen,
     /// Listeners that were asked for and whose protocol does not exist yet, as `key=value`.
@@ -116,6 +129,11 @@ impl Config {
             ));
         }
         reject_unbuilt(&settings)?;
+        let connections = ConnectionLimits::of(&settings);
+        let peer_tls = tls_files::peers(&settings)?;
+        let tls = tls_files::server(&settings)?;
+        let zookeeper_tls = parse_listen("zookeeper-tls", settings.zookeeper_tls.clone(), "off")?;
+        tls_files::check_listener("zookeeper-tls", &zookeeper_tls, tls.as_ref())?;
         let named = settings.cluster.as_deref().map(parse_cluster).transpose()?;
         let own_address =
             named.iter().flatten().find(|(id, _)| *id == node).map(|(_, address)| address.clone());
@@ -159,7 +177,11 @@ impl Config {
             clustered: settings.cluster.is_some(),
             join,
             peer,
+            peer_tls,
             zookeeper: parse_listen("zookeeper", settings.zookeeper, DEFAULT_ZOOKEEPER)?,
+            zookeeper_tls,
+            tls,
+            connections,
             admin: parse_listen("admin", settings.admin, DEFAULT_ADMIN)?,
             unavailable: unavailable([
                 ("amqp", settings.amqp),
@@ -283,88 +305,4 @@ fn parse_cluster(cluster: &str) -> Result<Vec<(u64, String)>, ConfigError> {
         return Err(wrong("cluster", cluster, "it names no node", FIX));
     }
     Ok(members)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(change: impl FnOnce(&mut FileSettings)) -> Result<Config, ConfigError> {
-        let mut settings = FileSettings::default();
-        change(&mut settings);
-        Config::from_settings(settings)
-    }
-
-    #[test]
-    fn defaults_are_a_single_node_on_loopback() {
-        let config = settings(|_| {}).unwrap();
-        assert_eq!(config.founders.len(), 1);
-        for listen in [&config.peer, &config.zookeeper, &config.admin] {
-            assert!(listen.address().unwrap().starts_with("127.0.0.1:"));
-        }
-    }
-
-    #[test]
-    fn the_peer_listener_follows_the_cluster() {
-        let config = settings(|s| {
-            s.node_id = Some(2);
-            s.cluster = Some("1=a:7401, 2=b:7402".into());
-        });
-        let config = config.unwrap();
-        assert_eq!(config.peer, Listen::On("b:7402".into()));
-        assert_eq!(config.founders.len(), 2);
-    }
-
-    #[test]
-    fn errors_name_the_key_the_value_and_the_fix() {
-        type Case = (&'static str, fn(&mut FileSettings));
-        let cases: [Case; 14] = [
-            ("node-id", |s| s.node_id = Some(0)),
-            ("node-id", |s| s.node_id = Some(128)),
-            ("cluster", |s| s.cluster = Some("1=a:1,1=b:2".into())),
-            ("cluster", |s| s.cluster = Some("1=a:1,2=a:1".into())),
-            ("cluster", |s| s.cluster = Some("1=a".into())),
-            ("cluster", |s| s.cluster = Some("2=a:1".into())),
-            ("zookeeper", |s| s.zookeeper = Some("nowhere".into())),
-            ("fsync", |s| s.fsync = Some("never".into())),
-            ("join", |s| s.join = Some("a:1".into())),
-            ("join", |s| (s.join, s.peer) = (Some("a".into()), Some("b:1".into()))),
-            ("join", |s| (s.join, s.peer) = (Some("a:1".into()), Some("a:1".into()))),
-            ("join", |s| (s.join, s.cluster) = (Some("b:1".into()), Some("1=a:1".into()))),
-            ("role", |s| s.role = Some("observer".into())),
-            ("role", |s| s.role = Some("leader".into())),
-        ];
-        for (key, change) in cases {
-            let text = settings(change).unwrap_err().to_string();
-            assert!(text.starts_with(key), "{text}");
-            assert!(text.contains(';'), "no fix in: {text}");
-        }
-    }
-
-    #[test]
-    fn a_node_that_joins_founds_nothing() {
-        let config = settings(|s| {
-            (s.node_id, s.join, s.peer) = (Some(4), Some("a:7401".into()), Some("d:7404".into()));
-            s.role = Some("observer".into());
-        });
-        let config = config.unwrap();
-        assert!(config.founders.is_empty());
-        let member = Member { node: NodeId(4), address: "d:7404".into(), voter: false };
-        assert_eq!(config.join, Some(Join { contact: "a:7401".into(), member }));
-    }
-
-    #[test]
-    fn a_single_node_can_be_joined_where_it_listens() {
-        let config = settings(|s| s.peer = Some("127.0.0.1:7555".into())).unwrap();
-        assert_eq!(config.founders[0].address, "127.0.0.1:7555");
-    }
-
-    #[test]
-    fn listeners_of_protocols_to_come_are_accepted_and_reported() {
-        let config = settings(|s| {
-            s.amqp = Some("127.0.0.1:5672".into());
-            s.kafka = Some("off".into());
-        });
-        assert_eq!(config.unwrap().unavailable, ["amqp=127.0.0.1:5672"]);
-    }
 }

@@ -31,9 +31,39 @@ pub struct FileSettings {
     /// Listener for peers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
+    /// PEM file with this node's certificate for other nodes, and those that lead from it to an authority.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_tls_cert: Option<PathBuf>,
+    /// PEM file with its private key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_tls_key: Option<PathBuf>,
+    /// PEM file with the authorities that all nodes' certificates come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_tls_ca: Option<PathBuf>,
     /// Listener for ZooKeeper clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zookeeper: Option<String>,
+    /// Listener for ZooKeeper clients over TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zookeeper_tls: Option<String>,
+    /// PEM file with the certificate that clients are shown, and those that lead from it to an authority.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_cert: Option<PathBuf>,
+    /// PEM file with its private key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
+    /// PEM file with the authorities that clients' certificates come from; absent: clients are asked for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_ca: Option<PathBuf>,
+    /// `need` or `want`: whether clients without a certificate are turned away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth: Option<String>,
+    /// Clients' connections, of all; 0: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connections_max: Option<usize>,
+    /// Clients' connections from one address; 0: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connections_per_address_max: Option<usize>,
     /// Listener for AMQP 0-9-1 clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amqp: Option<String>,
@@ -55,14 +85,24 @@ pub struct FileSettings {
 }
 
 /// The keys that the environment may set.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 23] = [
     "data-dir",
     "node-id",
     "cluster",
     "role",
     "join",
     "peer",
+    "peer-tls-cert",
+    "peer-tls-key",
+    "peer-tls-ca",
     "zookeeper",
+    "zookeeper-tls",
+    "tls-cert",
+    "tls-key",
+    "tls-client-ca",
+    "tls-client-auth",
+    "connections-max",
+    "connections-per-address-max",
     "amqp",
     "kafka",
     "disque",

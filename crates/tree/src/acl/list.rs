@@ -90,8 +90,21 @@ fn is_valid(identity: &Identity) -> bool {
         "world" => identity.is_anyone(),
         "digest" => is_valid_digest(&identity.id),
         "ip" => Network::parse(&identity.id).is_some(),
+        "x509" => is_valid_subject(&identity.id),
         _ => false,
     }
+}
+
+/// Attributes with a type each. Whether a listener takes certificates is not asked: that is a node's own matter, and every
+/// replica must decide alike.
+fn is_valid_subject(id: &str) -> bool {
+    let mut is_escaped = false;
+    let mut attributes = id.split(|character| {
+        let ends = !is_escaped && matches!(character, ',' | '+');
+        is_escaped = !is_escaped && character == '\\';
+        ends
+    });
+    attributes.all(|attribute| attribute.split_once('=').is_some_and(|(kind, _)| !kind.trim().is_empty()))
 }
 
 /// Two parts around ":", where trailing empty parts do not count: ZooKeeper splits with `String.split`.
@@ -103,7 +116,7 @@ fn matches(entry: &Identity, who: &Identity) -> bool {
     entry.scheme == who.scheme
         && match entry.scheme.as_str() {
             "ip" => Network::parse(&entry.id).is_some_and(|network| network.contains(&who.id)),
-            "digest" => entry.id == who.id,
+            "digest" | "x509" => entry.id == who.id,
             _ => false,
         }
 }
@@ -145,6 +158,10 @@ mod tests {
             vec![acl(31, "auth", "")],
             vec![acl(31, "sasl", "bob")],
             vec![acl(31, "super", "")],
+            vec![acl(31, "x509", "")],
+            vec![acl(31, "x509", "bob")],
+            vec![acl(31, "x509", "CN=a,b")],
+            vec![acl(31, "x509", "=a")],
         ] {
             assert_eq!(AclList::from_request(&entries, &[]), Err(ErrorCode::InvalidAcl), "{entries:?}");
         }
@@ -169,9 +186,13 @@ mod tests {
             Identity::new("digest", "u:h"),
             Identity::super_user(),
             Identity::new("digest", "v:i"),
+            Identity::new("x509", "CN=w"),
         ];
         let list = AclList::from_request(&[acl(5, "auth", "ignored")], &connection).unwrap();
-        assert_eq!(list.entries(), [acl(5, "digest", "u:h"), acl(5, "digest", "v:i")]);
+        assert_eq!(
+            list.entries(),
+            [acl(5, "digest", "u:h"), acl(5, "digest", "v:i"), acl(5, "x509", "CN=w")]
+        );
     }
 
     #[test]
@@ -195,6 +216,14 @@ mod tests {
         assert!(!list.permits(Permissions::WRITE, &[Identity::new("ip", "10.2.3.4")]));
         assert!(list.permits(Permissions::READ, &[Identity::new("ip", "10.2.3.4")]));
         assert!(!list.permits(Permissions::READ, &[Identity::new("ip", "11.2.3.4")]));
+    }
+
+    #[test]
+    fn a_subject_must_be_the_same_to_the_letter() {
+        let list = list(&[acl(31, "x509", r"CN=a\,b,OU=c+UID=d,O=")]);
+        assert!(list.permits(Permissions::ADMIN, &[Identity::new("x509", r"CN=a\,b,OU=c+UID=d,O=")]));
+        assert!(!list.permits(Permissions::ADMIN, &[Identity::new("x509", r"CN=a\,b,OU=c+UID=d")]));
+        assert!(!list.permits(Permissions::ADMIN, &[Identity::new("digest", r"CN=a\,b,OU=c+UID=d,O=")]));
     }
 
     #[test]

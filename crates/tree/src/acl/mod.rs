@@ -47,13 +47,13 @@ impl BitOr for Permissions {
 
 /// Who somebody is: a scheme and an id that only means something within it.
 ///
-/// A connection holds `ip` with its peer's address and whatever it has authenticated as. An ACL entry may also name
+/// A connection holds `ip` with its peer's address, `x509` if a certificate was shown, and whatever it has authenticated as. An ACL entry may also name
 /// `world:anyone` or `auth` (everything that the connection has authenticated as).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity {
-    /// `world`, `ip`, `digest`, `auth` or `super`.
+    /// `world`, `ip`, `digest`, `x509`, `auth` or `super`.
     pub scheme: Text,
-    /// For example `anyone`, `10.0.0.0/8`, `user:base64(SHA1(user:password))`.
+    /// For example `anyone`, `10.0.0.0/8`, `user:base64(SHA1(user:password))`, `CN=user,O=organisation`.
     pub id: Text,
 }
 
@@ -77,7 +77,7 @@ impl Identity {
 
     /// Whether the connection proved this identity, which being at an address does not.
     fn is_authenticated(&self) -> bool {
-        self.scheme == "digest"
+        self.scheme == "digest" || self.scheme == "x509"
     }
 
     fn is_anyone(&self) -> bool {

@@ -22,6 +22,14 @@ impl Who {
         Self { session: SessionId::NONE, identities: Arc::new([ip]) }
     }
 
+    /// The same client, which has proved by a certificate that it is `subject`.
+    pub(crate) fn with_subject(mut self, subject: Option<String>) -> Self {
+        if let Some(subject) = subject {
+            self.add(Identity::new("x509", subject));
+        }
+        self
+    }
+
     /// Adds an identity. Showing one twice changes nothing.
     pub(crate) fn add(&mut self, identity: Identity) {
         if !self.identities.contains(&identity) {
@@ -30,11 +38,12 @@ impl Who {
     }
 }
 
-/// The identity that a client proves, or `None` if it proves none. For `ip` that is the address, which it has already.
+/// The identity that a client proves, or `None` if it proves none. For `ip` and `x509` that is the one that the
+/// connection has from its beginning: its address, and the subject of its certificate.
 pub(crate) fn authenticate(auth: &Auth<'_>, who: &Who) -> Option<Identity> {
     match auth.scheme {
         "digest" => Some(Identity::new("digest", digest_id(auth.auth?))),
-        "ip" => who.identities.iter().find(|identity| identity.scheme == "ip").cloned(),
+        "ip" | "x509" => who.identities.iter().find(|identity| identity.scheme == auth.scheme).cloned(),
         _ => None,
     }
 }
@@ -98,6 +107,16 @@ mod tests {
             who.add(identity);
         }
         assert_eq!(who.identities.len(), 2);
+    }
+
+    #[test]
+    fn a_certificate_is_shown_when_the_connection_is_made() {
+        let at = |subject: Option<&str>| {
+            Who::at("10.0.0.1".parse().unwrap()).with_subject(subject.map(str::to_owned))
+        };
+        let auth = Auth { kind: 0, scheme: "x509", auth: Some(b"CN=bob") };
+        assert_eq!(authenticate(&auth, &at(None)), None);
+        assert_eq!(authenticate(&auth, &at(Some("CN=alice"))), Some(Identity::new("x509", "CN=alice")));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use control::Connection;
-use runtime::{BoxFuture, BoxStream};
+use runtime::{BoxFuture, BoxStream, Secured, Security};
 
 use self::desk::Desk;
 use super::Server;
@@ -24,10 +24,23 @@ use crate::errors::Ending;
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Serves a client until its connection ends, and says why it did.
-pub(super) async fn serve(server: &Arc<Server>, stream: BoxStream, info: &Arc<ConnectionInfo>) -> Ending {
+pub(super) async fn serve(
+    server: &Arc<Server>,
+    stream: BoxStream,
+    security: Option<Arc<dyn Security>>,
+    info: &Arc<ConnectionInfo>,
+) -> Ending {
+    let Secured { stream, subject } = match security {
+        None => Secured { stream, subject: None },
+        Some(security) => match server.secure(stream, &*security).await {
+            Ok(secured) => secured,
+            Err(ending) => return ending,
+        },
+    };
+    info.update(|state| state.is_mutual = subject.is_some());
     let mut wire = Wire::new(stream);
     let clock = &server.runtime.clock;
-    let who = Who::at(info.peer.ip());
+    let who = Who::at(info.peer.ip()).with_subject(subject);
     let handshake = async {
         tokio::select! {
             biased;

@@ -6,6 +6,7 @@ mod handshake;
 mod pipeline;
 mod registry;
 mod request;
+mod security;
 mod wire;
 
 pub(crate) use registry::{ConnectionInfo, ConnectionState, Registry};
@@ -16,11 +17,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use control::Control;
-use runtime::{BoxStream, Instant, Listener, Pool, Runtime};
+use runtime::{BoxStream, Instant, Listener, Pool, Runtime, Security};
 use tokio::sync::Notify;
 
 use crate::config::Config;
 use crate::errors::Ending;
+use registry::Limits;
+use security::Handshakes;
 
 /// After a failure to accept (no file descriptors left, most likely) the listener rests that long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -31,6 +34,7 @@ pub struct Server {
     pub(crate) control: Arc<Control>,
     pub(crate) config: Config,
     pub(crate) registry: Registry,
+    pub(crate) handshakes: Handshakes,
     pub(crate) started: Instant,
     stopping: AtomicBool,
     stop: Notify,
@@ -40,11 +44,13 @@ impl Server {
     /// A front end for `control`, which must have been started.
     pub fn new(runtime: Runtime, control: Arc<Control>, config: Config) -> Arc<Self> {
         let started = runtime.clock.now();
+        let handshakes = Handshakes::new(config.tls_handshakes_max);
         Arc::new(Self {
             runtime,
             control,
             config,
             registry: Registry::default(),
+            handshakes,
             started,
             stopping: AtomicBool::new(false),
             stop: Notify::new(),
@@ -52,7 +58,20 @@ impl Server {
     }
 
     /// Accepts connections until [`Server::stop`].
-    pub async fn serve(self: Arc<Self>, mut listener: Box<dyn Listener>) {
+    pub async fn serve(self: Arc<Self>, listener: Box<dyn Listener>) {
+        self.accept_all(listener, None).await;
+    }
+
+    /// As [`Server::serve`], on a listener where nothing is read before a stream is secure.
+    pub async fn serve_secure(self: Arc<Self>, listener: Box<dyn Listener>, security: Arc<dyn Security>) {
+        self.accept_all(listener, Some(security)).await;
+    }
+
+    async fn accept_all(
+        self: Arc<Self>,
+        mut listener: Box<dyn Listener>,
+        security: Option<Arc<dyn Security>>,
+    ) {
         while !self.is_stopping() {
             let accepted = tokio::select! {
                 biased;
@@ -60,7 +79,7 @@ impl Server {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.accept(stream, peer),
+                Ok((stream, peer)) => self.admit(stream, peer, security.clone()),
                 Err(error) => {
                     tracing::warn!(%error, "can't accept clients; raise the limit on open files if this goes on");
                     self.runtime.clock.sleep(ACCEPT_PAUSE).await;
@@ -71,18 +90,35 @@ impl Server {
 
     /// Takes a connected client, whatever it came through.
     pub fn accept(self: &Arc<Self>, stream: BoxStream, peer: SocketAddr) {
-        let metrics = self.control.metrics();
-        let limit = self.config.connections_max;
-        if self.is_stopping() || (limit > 0 && self.registry.len() >= limit) {
-            metrics.connections_rejected.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(%peer, limit, "client refused: there are too many connections; raise the limit");
+        self.admit(stream, peer, None);
+    }
+
+    /// As [`Server::accept`]; nothing is read before the stream is secure.
+    pub fn accept_secure(self: &Arc<Self>, stream: BoxStream, peer: SocketAddr, security: Arc<dyn Security>) {
+        self.admit(stream, peer, Some(security));
+    }
+
+    fn admit(self: &Arc<Self>, stream: BoxStream, peer: SocketAddr, security: Option<Arc<dyn Security>>) {
+        if self.is_stopping() {
             return;
         }
+        let metrics = self.control.metrics();
+        let limits = Limits {
+            all: self.config.connections_max,
+            of_an_address: self.config.connections_per_address_max,
+        };
+        let registration = match self.registry.register(peer, self.runtime.clock.wall_ms(), limits) {
+            Ok(registration) => registration,
+            Err(why) => {
+                metrics.connections_rejected.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(%peer, %why, "client refused");
+                return;
+            }
+        };
         metrics.connections_accepted.fetch_add(1, Ordering::Relaxed);
-        let registration = self.registry.register(peer, self.runtime.clock.wall_ms());
         let server = Arc::clone(self);
         let client = async move {
-            let ending = client::serve(&server, stream, registration.info()).await;
+            let ending = client::serve(&server, stream, security, registration.info()).await;
             server.log_ending(registration.info(), &ending);
         };
         self.runtime.spawn(Pool::Clients, client).detach();

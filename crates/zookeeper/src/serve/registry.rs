@@ -1,7 +1,7 @@
 //! The connections that clients have, for those who ask about them.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,55 @@ struct Shared {
 struct State {
     next: u64,
     connections: BTreeMap<u64, Arc<ConnectionInfo>>,
+    by_address: BTreeMap<IpAddr, usize>,
+}
+
+/// How many connections there may be. 0: as many as come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) all: usize,
+    pub(crate) of_an_address: usize,
+}
+
+/// There are as many connections as there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Crowded {
+    /// In all.
+    #[error("{0} clients are connected, which is the limit; raise connections-max if there are to be more")]
+    All(usize),
+    /// From this address.
+    #[error(
+        "{0} clients are connected from this address, which is the limit; raise connections-per-address-max if there are to \
+         be more"
+    )]
+    Address(usize),
+}
+
+impl State {
+    fn check(&self, peer: SocketAddr, limits: Limits) -> Result<(), Crowded> {
+        if limits.all > 0 && self.connections.len() >= limits.all {
+            return Err(Crowded::All(limits.all));
+        }
+        let of_an_address = self.by_address.get(&address_of(peer)).copied().unwrap_or(0);
+        if limits.of_an_address > 0 && of_an_address >= limits.of_an_address {
+            return Err(Crowded::Address(limits.of_an_address));
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, peer: SocketAddr) {
+        let address = address_of(peer);
+        let count = self.by_address.get_mut(&address).expect("whoever is connected was counted");
+        *count -= 1;
+        if *count == 0 {
+            self.by_address.remove(&address);
+        }
+    }
+}
+
+/// A listener for both families sees IPv4 addresses inside IPv6 ones.
+fn address_of(peer: SocketAddr) -> IpAddr {
+    peer.ip().to_canonical()
 }
 
 /// A connection as others see it.
@@ -41,6 +90,8 @@ pub(crate) struct ConnectionInfo {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ConnectionState {
     pub(crate) session: SessionId,
+    /// Both sides have shown certificates.
+    pub(crate) is_mutual: bool,
     pub(crate) timeout_ms: u32,
     pub(crate) received: u64,
     pub(crate) sent: u64,
@@ -77,6 +128,11 @@ impl RequestLatency {
 }
 
 impl ConnectionInfo {
+    /// Whether it comes from this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        address_of(self.peer).is_loopback()
+    }
+
     pub(crate) fn session(&self) -> SessionId {
         self.state.lock().session
     }
@@ -98,13 +154,21 @@ impl ConnectionState {
 }
 
 impl Registry {
-    pub(crate) fn register(&self, peer: SocketAddr, established_ms: i64) -> Registration {
-        let info = Arc::new(ConnectionInfo { peer, established_ms, state: Mutex::default() });
+    /// A place for a new connection, if there is one.
+    pub(crate) fn register(
+        &self,
+        peer: SocketAddr,
+        established_ms: i64,
+        limits: Limits,
+    ) -> Result<Registration, Crowded> {
         let mut state = self.shared.state.lock();
+        state.check(peer, limits)?;
+        *state.by_address.entry(address_of(peer)).or_default() += 1;
+        let info = Arc::new(ConnectionInfo { peer, established_ms, state: Mutex::default() });
         let number = state.next;
         state.next += 1;
         state.connections.insert(number, Arc::clone(&info));
-        Registration { shared: Arc::clone(&self.shared), number, info }
+        Ok(Registration { shared: Arc::clone(&self.shared), number, info })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -146,6 +210,7 @@ impl Drop for Registration {
     fn drop(&mut self) {
         let mut state = self.shared.state.lock();
         state.connections.remove(&self.number);
+        state.forget(self.info.peer);
         if state.connections.is_empty() {
             self.shared.emptied.notify_waiters();
         }

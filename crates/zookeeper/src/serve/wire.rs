@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
 use runtime::BoxStream;
@@ -32,6 +32,8 @@ pub(crate) struct Wire {
     pub(crate) input: BytesMut,
     /// To be sent.
     pub(crate) output: BytesMut,
+    /// What was sent may wait in the stream: one that encrypts does not hand on all at once.
+    unflushed: bool,
     read_bytes: usize,
     eof: bool,
 }
@@ -42,6 +44,7 @@ impl Wire {
             stream,
             input: BytesMut::new(),
             output: BytesMut::new(),
+            unflushed: false,
             read_bytes: READ_BYTES_MIN,
             eof: false,
         }
@@ -54,28 +57,39 @@ impl Wire {
     }
 
     fn poll_progress(&mut self, context: &mut Context<'_>, wants_input: bool) -> Poll<io::Result<Progress>> {
-        let had_output = !self.output.is_empty();
+        let had_output = self.has_output();
         if let Poll::Ready(Err(error)) = self.poll_send(context) {
             return Poll::Ready(Err(error));
         }
         if wants_input && !self.eof {
             self.poll_receive(context)
-        } else if had_output && self.output.is_empty() {
+        } else if had_output && !self.has_output() {
             Poll::Ready(Ok(Progress::Flushed))
         } else {
             Poll::Pending
         }
     }
 
+    fn has_output(&self) -> bool {
+        self.unflushed || !self.output.is_empty()
+    }
+
     fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.output.is_empty() {
             match Pin::new(&mut self.stream).poll_write(context, &self.output) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(sent)) => self.output.advance(sent),
+                Poll::Ready(Ok(sent)) => {
+                    self.output.advance(sent);
+                    self.unflushed = true;
+                }
                 other => return other.map_ok(|_| ()),
             }
         }
         release(&mut self.output);
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+            self.unflushed = false;
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -107,7 +121,7 @@ impl Wire {
 
     /// Sends all that is left, and says that there will be no more.
     pub(crate) async fn finish(&mut self) -> io::Result<()> {
-        while !self.output.is_empty() {
+        while self.has_output() {
             self.progress(false).await?;
         }
         self.stream.shutdown().await

@@ -34,11 +34,13 @@ pub(super) fn envi() -> String {
 pub(super) fn conf(server: &Server) -> String {
     let config = &server.config;
     format!(
-        "clientPort={}\nsecureClientPort=-1\ndataDir={}\ntickTime={}\nmaxClientCnxns=0\nminSessionTimeout={}\n\
+        "clientPort={}\nsecureClientPort={}\ndataDir={}\ntickTime={}\nmaxClientCnxns={}\nminSessionTimeout={}\n\
          maxSessionTimeout={}\nclientPortListenBacklog=-1\nserverId={}\n",
         config.client_port,
+        config.secure_client_port.map_or(-1, i32::from),
         config.data_dir,
         server.control.config().tick.as_millis(),
+        config.connections_per_address_max,
         config.session_timeout_min.as_millis(),
         config.session_timeout_max.as_millis(),
         server.control.node()

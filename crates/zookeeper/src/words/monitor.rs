@@ -69,6 +69,13 @@ fn put_traffic(lines: &mut Lines, server: &Server) {
     lines.put_counter("stale_sessions_expired", &metrics.sessions_expired);
     lines.put_counter("commit_count", &metrics.commits);
     lines.put("connection_drop_probability", "0.0");
+    lines.put("outstanding_tls_handshake", server.handshakes.under_way());
+    lines.put("tls_handshake_exceeded", server.handshakes.exceeded());
+    lines.put("unsuccessful_handshake", server.handshakes.failed());
+    let one_sided = server.registry.all().into_iter().filter(|connection| !connection.state().is_mutual);
+    let (local, remote): (Vec<_>, Vec<_>) = one_sided.partition(|connection| connection.is_local());
+    lines.put("non_mtls_local_conn_count", local.len());
+    lines.put("non_mtls_remote_conn_count", remote.len());
 }
 
 fn put_tree(lines: &mut Lines, server: &Server) {

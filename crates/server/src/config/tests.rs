@@ -1,0 +1,110 @@
+//! What makes sense, and what is refused with which words.
+
+use super::*;
+
+fn settings(change: impl FnOnce(&mut FileSettings)) -> Result<Config, ConfigError> {
+    let mut settings = FileSettings::default();
+    change(&mut settings);
+    Config::from_settings(settings)
+}
+
+#[test]
+fn defaults_are_a_single_node_on_loopback() {
+    let config = settings(|_| {}).unwrap();
+    assert_eq!(config.founders.len(), 1);
+    for listen in [&config.peer, &config.zookeeper, &config.admin] {
+        assert!(listen.address().unwrap().starts_with("127.0.0.1:"));
+    }
+}
+
+#[test]
+fn the_peer_listener_follows_the_cluster() {
+    let config = settings(|s| {
+        s.node_id = Some(2);
+        s.cluster = Some("1=a:7401, 2=b:7402".into());
+    });
+    let config = config.unwrap();
+    assert_eq!(config.peer, Listen::On("b:7402".into()));
+    assert_eq!(config.founders.len(), 2);
+}
+
+#[test]
+fn errors_name_the_key_the_value_and_the_fix() {
+    type Case = (&'static str, fn(&mut FileSettings));
+    let cases: [Case; 22] = [
+        ("node-id", |s| s.node_id = Some(0)),
+        ("node-id", |s| s.node_id = Some(128)),
+        ("cluster", |s| s.cluster = Some("1=a:1,1=b:2".into())),
+        ("cluster", |s| s.cluster = Some("1=a:1,2=a:1".into())),
+        ("cluster", |s| s.cluster = Some("1=a".into())),
+        ("cluster", |s| s.cluster = Some("2=a:1".into())),
+        ("zookeeper", |s| s.zookeeper = Some("nowhere".into())),
+        ("fsync", |s| s.fsync = Some("never".into())),
+        ("join", |s| s.join = Some("a:1".into())),
+        ("join", |s| (s.join, s.peer) = (Some("a".into()), Some("b:1".into()))),
+        ("join", |s| (s.join, s.peer) = (Some("a:1".into()), Some("a:1".into()))),
+        ("join", |s| (s.join, s.cluster) = (Some("b:1".into()), Some("1=a:1".into()))),
+        ("role", |s| s.role = Some("observer".into())),
+        ("role", |s| s.role = Some("leader".into())),
+        ("tls-cert", |s| s.tls_cert = Some("c".into())),
+        ("tls-key", |s| s.tls_key = Some("k".into())),
+        ("tls-client-ca", |s| s.tls_client_ca = Some("a".into())),
+        ("tls-client-auth", |s| {
+            (s.tls_cert, s.tls_key) = (Some("c".into()), Some("k".into()));
+            s.tls_client_auth = Some("want".into());
+        }),
+        ("tls-client-auth", |s| {
+            (s.tls_cert, s.tls_key, s.tls_client_ca) = (Some("c".into()), Some("k".into()), Some("a".into()));
+            s.tls_client_auth = Some("perhaps".into());
+        }),
+        ("zookeeper-tls", |s| s.zookeeper_tls = Some("a:1".into())),
+        ("peer-tls-cert", |s| s.peer_tls_cert = Some("c".into())),
+        ("peer-tls-ca", |s| s.peer_tls_ca = Some("a".into())),
+    ];
+    for (key, change) in cases {
+        let text = settings(change).unwrap_err().to_string();
+        assert!(text.starts_with(key), "{text}");
+        assert!(text.contains(';'), "no fix in: {text}");
+    }
+}
+
+#[test]
+fn clients_with_an_authority_need_a_certificate_unless_told_otherwise() {
+    let clients = |auth: Option<&str>| {
+        let config = settings(|s| {
+            (s.tls_cert, s.tls_key, s.tls_client_ca) = (Some("c".into()), Some("k".into()), Some("a".into()));
+            (s.zookeeper_tls, s.tls_client_auth) = (Some("a:2281".into()), auth.map(str::to_owned));
+        });
+        config.unwrap().tls.unwrap().clients
+    };
+    assert_eq!(clients(None), tls::ClientCertificates::Needed("a".into()));
+    assert_eq!(clients(Some("need")), tls::ClientCertificates::Needed("a".into()));
+    assert_eq!(clients(Some("want")), tls::ClientCertificates::Wanted("a".into()));
+}
+
+#[test]
+fn a_node_that_joins_founds_nothing() {
+    let config = settings(|s| {
+        (s.node_id, s.join, s.peer) = (Some(4), Some("a:7401".into()), Some("d:7404".into()));
+        s.role = Some("observer".into());
+    });
+    let config = config.unwrap();
+    assert!(config.founders.is_empty());
+    let member = Member { node: NodeId(4), address: "d:7404".into(), voter: false };
+    assert_eq!(config.join, Some(Join { contact: "a:7401".into(), member }));
+}
+
+#[test]
+fn a_single_node_can_be_joined_where_it_listens() {
+    let config = settings(|s| s.peer = Some("127.0.0.1:7555".into())).unwrap();
+    assert_eq!(config.founders[0].address, "127.0.0.1:7555");
+}
+
+#[test]
+fn listeners_of_protocols_to_come_are_accepted_and_reported() {
+    let config = settings(|s| {
+        s.amqp = Some("127.0.0.1:5672".into());
+        s.kafka = Some("off".into());
+    });
+    assert_eq!(config.unwrap().unavailable, ["amqp=127.0.0.1:5672"]);
+}

@@ -1,0 +1,80 @@
+//! Where a node listens, and what its streams go through.
+
+use std::sync::Arc;
+
+use runtime::{Listener, Runtime, Security};
+use tracing::info;
+
+use crate::config::Listen;
+use crate::{Config, StartError};
+
+/// Listeners, opened before anything else so that a taken port is told at once.
+pub(crate) struct Listeners {
+    pub(crate) peer: Option<Box<dyn Listener>>,
+    pub(crate) zookeeper: Option<Box<dyn Listener>>,
+    pub(crate) zookeeper_tls: Option<Box<dyn Listener>>,
+    pub(crate) admin: Option<Box<dyn Listener>>,
+}
+
+impl Listeners {
+    pub(crate) async fn open(
+        runtime: &Runtime,
+        towards_peers: &Runtime,
+        config: &Config,
+    ) -> Result<Self, StartError> {
+        Ok(Self {
+            peer: listen(towards_peers, "peer", &config.peer).await?,
+            zookeeper: listen(runtime, "zookeeper", &config.zookeeper).await?,
+            zookeeper_tls: listen(runtime, "zookeeper-tls", &config.zookeeper_tls).await?,
+            admin: listen(runtime, "admin", &config.admin).await?,
+        })
+    }
+}
+
+/// What a node shows of itself, where it uses TLS.
+pub(crate) struct Tls {
+    pub(crate) clients: Option<Arc<tls::ClientTls>>,
+    pub(crate) peers: Option<Arc<tls::PeerNetwork>>,
+}
+
+impl Tls {
+    pub(crate) async fn open(runtime: &Runtime, config: &Config) -> Result<Self, StartError> {
+        let failed = |keys| move |source| StartError::Tls { keys, source };
+        let clients = match config.tls.clone() {
+            Some(files) => Some(tls::ClientTls::open(runtime, files).await.map_err(failed("tls"))?),
+            None => None,
+        };
+        let peers = match config.peer_tls.clone() {
+            Some(files) => Some(tls::PeerNetwork::open(runtime, files).await.map_err(failed("peer-tls"))?),
+            None => None,
+        };
+        Ok(Self { clients: clients.map(Arc::new), peers: peers.map(Arc::new) })
+    }
+
+    /// The world as consensus sees it.
+    pub(crate) fn towards_peers(&self, runtime: &Runtime) -> Runtime {
+        match &self.peers {
+            Some(network) => Runtime { network: network.clone(), ..runtime.clone() },
+            None => runtime.clone(),
+        }
+    }
+
+    /// What clients' streams go through on TLS listeners.
+    pub(crate) fn towards_clients(&self) -> Option<Arc<dyn Security>> {
+        self.clients.clone().map(|security| security as Arc<dyn Security>)
+    }
+}
+
+async fn listen(
+    runtime: &Runtime,
+    key: &'static str,
+    listen: &Listen,
+) -> Result<Option<Box<dyn Listener>>, StartError> {
+    let Some(address) = listen.address() else { return Ok(None) };
+    let opened = runtime.network.listen(address).await;
+    let listener = opened.map_err(|source| StartError::Listen { key, address: address.into(), source })?;
+    if let Ok(local) = listener.local_addr() {
+        info!(listener = key, address = %local, "listening");
+    }
+    Ok(Some(listener))
+}

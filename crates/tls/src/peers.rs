@@ -1,0 +1,196 @@
+//! The side towards other nodes: a network whose every stream is TLS with certificates on both ends.
+//!
+//! What is checked: the called node's certificate comes from the cluster's authorities and is made out to the host in the
+//! address that was called (a name or an IP address among its subject's alternative names); the calling node's comes from
+//! the same authorities. Which node it is, the greeting tells, and the random number in its data directory proves.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use runtime::{BoxFuture, BoxStream, Listener, Network, Pool, Runtime, Task};
+use rustls::client::Resumption;
+use rustls::pki_types::ServerName;
+use rustls::version::TLS13;
+use rustls::{ClientConfig, ServerConfig};
+use tokio::sync::{mpsc, oneshot};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use crate::client::explain;
+use crate::complaints::Complaints;
+use crate::crowd::{self, Crowd};
+use crate::kept::Kept;
+use crate::material::{self, WallClock};
+use crate::{PeerFiles, TlsError, cpu};
+
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// TLS over a node's network.
+pub struct PeerNetwork {
+    runtime: Runtime,
+    kept: Arc<Kept<Sides>>,
+    _following: Task,
+}
+
+struct Sides {
+    called: Arc<ServerConfig>,
+    calling: Arc<ClientConfig>,
+    expires_at: i64,
+}
+
+impl PeerNetwork {
+    /// Reads the files and begins to follow them. Streams come from the network of `runtime`.
+    pub async fn open(runtime: &Runtime, files: PeerFiles) -> Result<Self, TlsError> {
+        cpu::check()?;
+        let clock = Arc::new(WallClock(runtime.clock.clone()));
+        let paths = files.paths();
+        let make = move |contents: &[Bytes]| sides(&files, contents, clock.clone());
+        let (kept, followed) = Kept::open(runtime, paths, Box::new(make)).await?;
+        let following = runtime.spawn(Pool::Clients, kept.clone().follow(runtime.clone(), followed));
+        Ok(Self { runtime: runtime.clone(), kept, _following: following })
+    }
+
+    /// When the certificate that other nodes are shown expires, in seconds since the Unix epoch.
+    pub fn certificate_expires_at(&self) -> i64 {
+        self.kept.current().expires_at
+    }
+}
+
+/// Nothing is resumed: every connection is judged by the authorities of the day.
+fn sides(files: &PeerFiles, contents: &[Bytes], clock: Arc<WallClock>) -> Result<Sides, TlsError> {
+    const OFFERED: &str = "the provider has suites for TLS 1.3";
+    let own = material::own(&files.own, &contents[0], &contents[1])?;
+    let verifier = material::verifier(&files.authorities, &contents[2], true)?;
+    let mut called = ServerConfig::builder_with_details(material::provider(), clock.clone())
+        .with_protocol_versions(&[&TLS13])
+        .expect(OFFERED)
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(own.pair.clone());
+    called.send_tls13_tickets = 0;
+    let mut calling = ClientConfig::builder_with_details(material::provider(), clock)
+        .with_protocol_versions(&[&TLS13])
+        .expect(OFFERED)
+        .with_root_certificates(material::authorities(&files.authorities, &contents[2])?)
+        .with_client_cert_resolver(own.pair);
+    calling.resumption = Resumption::disabled();
+    Ok(Sides { called: Arc::new(called), calling: Arc::new(calling), expires_at: own.expires_at })
+}
+
+impl Network for PeerNetwork {
+    fn listen<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
+        Box::pin(async move {
+            let listener = self.runtime.network.listen(address).await?;
+            let (sender, finished) = mpsc::channel(crowd::MAX);
+            let handshakes = Handshakes {
+                runtime: self.runtime.clone(),
+                kept: self.kept.clone(),
+                crowd: Arc::default(),
+                complaints: Arc::default(),
+                finished: sender,
+            };
+            Ok(Box::new(PeerListener { listener, handshakes, finished }) as Box<dyn Listener>)
+        })
+    }
+
+    fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<BoxStream>> {
+        Box::pin(async move {
+            let name = host_of(address)?;
+            // How it fails is told as it is: a refused connection means more than one that ends later.
+            let stream = self.runtime.network.connect(address).await?;
+            let connector = TlsConnector::from(self.kept.current().calling.clone());
+            let (sender, receiver) = oneshot::channel();
+            // Consensus waits for it, and does not compute it.
+            let _handshake = self.runtime.spawn(Pool::Clients, async move {
+                // The receiver is gone when the caller has lost patience.
+                let _ = sender.send(connector.connect(name, stream).await);
+            });
+            let connected = receiver.await.map_err(|_| io::Error::other("this node is stopping"))?;
+            Ok(Box::new(connected.map_err(explain)?) as BoxStream)
+        })
+    }
+}
+
+fn host_of(address: &str) -> io::Result<ServerName<'static>> {
+    let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidInput, why);
+    let (host, _) = address.rsplit_once(':').ok_or_else(|| invalid(format!("{address:?} has no port")))?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    ServerName::try_from(host.to_owned())
+        .map_err(|_| invalid(format!("{host:?} is no host that a certificate can be made out to")))
+}
+
+/// Gives out streams whose handshakes are done. Those that fail are logged and forgotten.
+struct PeerListener {
+    listener: Box<dyn Listener>,
+    handshakes: Handshakes,
+    finished: mpsc::Receiver<(BoxStream, SocketAddr)>,
+}
+
+impl Listener for PeerListener {
+    fn accept(&mut self) -> BoxFuture<'_, io::Result<(BoxStream, SocketAddr)>> {
+        Box::pin(async move {
+            loop {
+                tokio::select! {
+                    biased;
+                    Some(finished) = self.finished.recv() => return Ok(finished),
+                    accepted = self.listener.accept() => {
+                        let (stream, address) = accepted?;
+                        self.handshakes.begin(stream, address);
+                    }
+                }
+            }
+        })
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+struct Handshakes {
+    runtime: Runtime,
+    kept: Arc<Kept<Sides>>,
+    crowd: Arc<Crowd>,
+    complaints: Arc<Complaints>,
+    finished: mpsc::Sender<(BoxStream, SocketAddr)>,
+}
+
+impl Handshakes {
+    fn begin(&self, stream: BoxStream, address: SocketAddr) {
+        let Some(place) = Crowd::enter(&self.crowd, address.ip()) else {
+            self.complaints.make(&self.runtime.clock, address, "there are too many TLS handshakes at a time");
+            return;
+        };
+        let acceptor = TlsAcceptor::from(self.kept.current().called.clone());
+        let (clock, finished) = (self.runtime.clock.clone(), self.finished.clone());
+        let complaints = self.complaints.clone();
+        let handshake = async move {
+            let _place = place;
+            match clock.timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
+                // The receiver is gone when the listener is closed.
+                Ok(Ok(stream)) => drop(finished.send((Box::new(stream) as BoxStream, address)).await),
+                Ok(Err(error)) => complaints.make(&clock, address, &explain(error).to_string()),
+                Err(_elapsed) => complaints.make(&clock, address, "its TLS handshake took too long"),
+            }
+        };
+        self.runtime.spawn(Pool::Clients, handshake).detach();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_of_an_address_is_a_name_or_an_ip_address() {
+        for (address, host) in
+            [("a.example:7400", "a.example"), ("10.0.0.1:1", "10.0.0.1"), ("[::1]:7400", "::1")]
+        {
+            assert_eq!(host_of(address).unwrap().to_str(), host);
+        }
+        for address in ["nowhere", ":1", "a b:1"] {
+            assert_eq!(host_of(address).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        }
+    }
+}
