@@ -3,13 +3,16 @@
 use anyhow::Result;
 
 use crate::shell::{cargo, step, succeeds};
-use crate::{interop, sim};
+use crate::{chaos, interop, sim};
 
 /// Seeds that the simulation runs; each takes seconds.
 const SIM_SEEDS: u64 = 10;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// Leave out the fault tests on real processes, which take four minutes and need root
+    #[arg(long)]
+    skip_chaos: bool,
     /// Leave out the third-party clients, which need Python, Java and Maven
     #[arg(long)]
     skip_interop: bool,
@@ -30,6 +33,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     )?;
     dependencies()?;
     sim::run(&sim::Args::seeds(SIM_SEEDS))?;
+    if args.skip_chaos {
+        eprintln!("==> faults of real processes: SKIPPED, as asked");
+    } else {
+        chaos::run()?;
+    }
     if args.skip_interop {
         eprintln!("==> third-party clients: SKIPPED, as asked");
         return Ok(());

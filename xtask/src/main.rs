@@ -3,6 +3,7 @@
 //! This program is no part of a node: it runs other programs, and takes time, files and sockets as they are.
 #![expect(clippy::disallowed_methods, reason = "developer commands run outside of any simulation")]
 
+mod chaos;
 mod ci;
 mod compare;
 mod interop;

@@ -41,9 +41,11 @@ pub(crate) fn step(what: &str, command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// The release build of the server.
+/// The release build of the server. The fault tests are built with it: what is built together has one set of features, so
+/// that no step of the same run builds it a second time.
 pub(crate) fn quorate_binary() -> Result<PathBuf> {
-    step("build the server", cargo().args(["build", "--release", "--locked", "-p", "quorate"]))?;
+    let packages = ["-p", "quorate", "-p", "quorate-chaos"];
+    step("build the server", cargo().args(["build", "--release", "--locked"]).args(packages))?;
     Ok(target().join("release/quorate"))
 }
 

@@ -9,19 +9,31 @@ use anyhow::{Context, Result};
 use crate::net::Namespace;
 
 /// Bytes of a write.
-const WRITE_BYTES: &str = "16384";
+const WRITE_BYTES: u32 = 16 << 10;
+/// When logs are to grow as fast as they can.
+const HEAVY_WRITE_BYTES: u32 = 512 << 10;
 
 /// A load generator that is started again when it ends: it gives up when nobody serves.
 pub struct Bulk {
     binary: PathBuf,
     servers: String,
+    write_bytes: u32,
     process: Option<Child>,
 }
 
 impl Bulk {
     /// One that is not running yet. `binary` is `quorate`.
     pub fn new(binary: &Path, servers: &[String]) -> Self {
-        Self { binary: binary.to_owned(), servers: servers.join(","), process: None }
+        Self::of(WRITE_BYTES, binary, servers)
+    }
+
+    /// One that lets logs grow as fast as they can.
+    pub fn heavy(binary: &Path, servers: &[String]) -> Self {
+        Self::of(HEAVY_WRITE_BYTES, binary, servers)
+    }
+
+    fn of(write_bytes: u32, binary: &Path, servers: &[String]) -> Self {
+        Self { binary: binary.to_owned(), servers: servers.join(","), write_bytes, process: None }
     }
 
     /// Starts it if it does not run.
@@ -43,7 +55,7 @@ impl Bulk {
             "--op",
             "set",
             "--size",
-            WRITE_BYTES,
+            &self.write_bytes.to_string(),
         ]);
         command.args(["--conns", "3", "--pipeline", "4", "--znodes", "32", "--secs", "3600", "--reconnect"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);

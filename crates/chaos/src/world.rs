@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::disk::{Disk, FileSystem, Image};
 use crate::net::{CLIENTS, HostId, Namespace, Switch, Tap};
-use crate::node::{Kind, Node, Place, Program};
+use crate::node::{ClockSetting, Kind, Node, Place, Program};
 use crate::{names, time};
 
 /// What a world is like.
@@ -15,7 +15,7 @@ use crate::{names, time};
 pub struct Shape {
     /// Nodes that found the cluster.
     pub nodes: u8,
-    /// Hosts for nodes that join later.
+    /// Hosts for more nodes, which join later.
     pub spares: u8,
     /// Whether each node has a disk of its own.
     pub disks: Option<FileSystem>,
@@ -27,6 +27,8 @@ pub struct Shape {
     pub seed: u64,
 }
 
+/// The highest number that a node can have.
+const NUMBER_MAX: u8 = 127;
 /// How long a leader is waited for, when one is asked for.
 const LEADER_MAX: Duration = Duration::from_secs(5);
 
@@ -34,6 +36,8 @@ const LEADER_MAX: Duration = Duration::from_secs(5);
 pub struct World {
     nodes: Vec<Node>,
     founders: u8,
+    /// The number that was given last.
+    newest_number: u8,
     /// The network.
     pub switch: Switch,
     /// Where the clients are.
@@ -69,12 +73,14 @@ impl World {
                 }),
                 None => Disk::Folder(folder.clone()),
             };
-            let place = Place { host: id, founders: founders.clone(), joins: None, home: folder };
-            place.set_clock(0)?;
+            let founders = founders.clone();
+            let place = Place { host: id, number: id.0, founders, joins: None, home: folder };
+            place.set_clock(ClockSetting::default())?;
             nodes.push(Node::new(id, namespace, disk, program.clone(), place));
         }
         let switch = Switch::start(taps, shape.seed)?;
-        Ok(Self { nodes, founders: shape.nodes, switch, clients, program, home })
+        let newest_number = shape.nodes + shape.spares;
+        Ok(Self { nodes, founders: shape.nodes, newest_number, switch, clients, program, home })
     }
 
     /// Which server runs here.
@@ -112,10 +118,19 @@ impl World {
         self.nodes.iter().filter(|node| node.is_up() && !node.is_paused()).map(|node| node.host).collect()
     }
 
-    /// A node that waits to join, if one is left.
+    /// A host on which no node has been started, or whose node was taken out of the cluster.
     pub fn spare(&self) -> Option<HostId> {
-        let waits = |node: &&Node| node.host.0 > self.founders && node.starts() == 0;
-        self.nodes.iter().find(waits).map(|node| node.host)
+        self.nodes.iter().find(|node| node.starts() == 0).map(|node| node.host)
+    }
+
+    /// A number that no node has had.
+    ///
+    /// # Errors
+    /// If there were too many nodes.
+    pub fn new_number(&mut self) -> Result<u8> {
+        ensure!(self.newest_number < NUMBER_MAX, "all {NUMBER_MAX} numbers of nodes were given");
+        self.newest_number += 1;
+        Ok(self.newest_number)
     }
 
     /// Where clients find the nodes.

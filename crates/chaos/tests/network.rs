@@ -115,3 +115,20 @@ fn lost_frames_are_counted_and_sent_again() {
     }
     assert!(pair.switch.lift(&overlay).lost > 0);
 }
+
+#[test]
+fn no_program_is_handed_damaged_data() {
+    let Some(pair) = Pair::new("bits") else { return };
+    let damaging = Quality { corrupt: 0.1, ..Quality::default() };
+    let mut stream = pair.connect().unwrap();
+    // TCP waits longer each time that it sends the same again.
+    stream.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
+    let overlay = pair.switch.lay(vec![((ONE, TWO), damaging), ((TWO, ONE), damaging)]);
+    for byte in 0..100 {
+        stream.write_all(&[byte]).unwrap();
+        let mut echo = [0];
+        stream.read_exact(&mut echo).unwrap();
+        assert_eq!(echo, [byte]);
+    }
+    assert!(pair.switch.lift(&overlay).corrupted > 0);
+}

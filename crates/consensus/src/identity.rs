@@ -62,7 +62,7 @@ impl fmt::Debug for ClusterId {
     }
 }
 
-/// Who this process is. Everything but `boot` is kept in the journal.
+/// Who this process is; kept in the journal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Identity {
     /// The cluster.
@@ -82,11 +82,19 @@ pub struct Identity {
 /// Where a node's own hard state is kept: a group that is never replicated.
 pub(crate) const NODE_GROUP: GroupId = GroupId(u32::MAX);
 const IDENTITY: StateKey = StateKey(1);
+/// Starts that are remembered: a peer that missed more of them can't tell an old copy of the directory from the original.
+const BOOTS_KEPT: usize = 1024;
 
 impl Identity {
     /// Whether the data directory belongs to a node already.
     pub(crate) fn is_kept(journal: &Journal) -> bool {
         journal.group(NODE_GROUP).get(IDENTITY).is_some()
+    }
+
+    /// What was drawn at the starts before this one, the newest last.
+    pub(crate) fn boots(journal: &Journal) -> Result<Vec<u64>, ConsensusError> {
+        let kept = journal.group(NODE_GROUP).get(IDENTITY);
+        Ok(kept.map(decode_hello).transpose()?.unwrap_or_default().boots)
     }
 
     /// Reads the identity in the journal, or makes a new one, for a node that founds its cluster or joins one; counts this
@@ -125,13 +133,19 @@ impl Identity {
                     .into(),
             ));
         }
+        if kept.incarnation > 0 {
+            kept.boots.push(kept.boot);
+        }
+        let forgotten = kept.boots.len().saturating_sub(BOOTS_KEPT);
+        kept.boots.drain(..forgotten);
+        kept.boot = runtime.entropy.next_u64();
         kept.incarnation += 1;
         let identity = Self {
             cluster: kept_cluster,
             node,
             store: kept.store,
             incarnation: kept.incarnation,
-            boot: runtime.entropy.next_u64(),
+            boot: kept.boot,
             joined: kept.joined,
         };
         put_durably(&log, IDENTITY, Bytes::from(kept.encode_to_vec())).await?;

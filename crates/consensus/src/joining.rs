@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use journal::Journal;
+use bytes::Bytes;
+use journal::{GroupLog, Journal, StateKey};
 use runtime::Runtime;
 use tracing::{info, warn};
 
 use crate::ConsensusError;
 use crate::group::{Group, Watermarks};
-use crate::identity::{ClusterId, Identity};
+use crate::identity::{ClusterId, Identity, put_durably};
 use crate::membership::MemberChange;
 use crate::node::Member;
 use crate::peers::{IntroductionFailure, Link, Peers, introduce};
@@ -56,8 +57,17 @@ pub(crate) async fn find_cluster(
     }
 }
 
+/// Kept in a group's log once this node has come into the group. What it is there from then on is up to those who change the
+/// members, and no longer to how it is started.
+const CAME_IN: StateKey = StateKey(3);
+
+/// Whether this node has come into the group already.
+pub(crate) fn has_come_in(log: &GroupLog) -> bool {
+    log.get(CAME_IN).is_some()
+}
+
 /// Asks to be let into a group until this node is what it wants to be.
-pub(crate) async fn run(runtime: Runtime, peers: Arc<Peers>, group: Group, join: Join) {
+pub(crate) async fn run(runtime: Runtime, peers: Arc<Peers>, group: Group, log: GroupLog, join: Join) {
     let mut asking = Asking { contact: join.contact.clone(), link: None, is_astray: false };
     let mut delay = RETRY_MIN;
     while let Some(change) = next_change(&group.status().members, &group.watermarks(), &join.member) {
@@ -71,7 +81,11 @@ pub(crate) async fn run(runtime: Runtime, peers: Arc<Peers>, group: Group, join:
         runtime.clock.sleep(delay).await;
         delay = (delay * 2).min(RETRY_MAX);
     }
-    info!(voter = join.member.voter, "this node is a member");
+    match put_durably(&log, CAME_IN, Bytes::from_static(&[1])).await {
+        Ok(()) => info!(voter = join.member.voter, "this node is a member"),
+        // The disk has failed, and the node stops.
+        Err(error) => warn!(%error, "can't note that this node is a member"),
+    }
 }
 
 /// What is missing, as far as this node's own log tells.

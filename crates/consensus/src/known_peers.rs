@@ -54,9 +54,7 @@ impl KnownPeers {
             if known.store != hello.store {
                 return Err(Refused::OtherStore { node });
             }
-            let rolled_back = hello.incarnation < known.incarnation
-                || (hello.incarnation == known.incarnation && hello.boot != known.boot);
-            if rolled_back {
+            if !descends(hello, known) {
                 return Err(Refused::RolledBack { node, theirs: hello.incarnation, seen: known.incarnation });
             }
             if hello.incarnation == known.incarnation {
@@ -88,7 +86,7 @@ impl KnownPeers {
     }
 
     fn insert(&mut self, hello: &wire::Hello) {
-        self.peers.insert(hello.node, wire::Hello { lane: 0, target: 0, ..hello.clone() });
+        self.peers.insert(hello.node, wire::Hello { lane: 0, target: 0, boots: Vec::new(), ..hello.clone() });
         self.version += 1;
         self.remember();
     }
@@ -100,5 +98,48 @@ impl KnownPeers {
         }
         // Rides with the next write: what a crash forgets is learnt again at the next greeting.
         self.log.put_lazy(PEERS, bytes.freeze());
+    }
+}
+
+/// Whether a start is the known one or has it among those before it. A copy of the data directory that was started often
+/// enough has a higher count; but what was drawn at its starts is not what was drawn at the original's.
+fn descends(hello: &wire::Hello, known: &wire::Hello) -> bool {
+    match hello.incarnation.checked_sub(known.incarnation) {
+        None => false,
+        Some(0) => hello.boot == known.boot,
+        Some(since) => {
+            let position = usize::try_from(since).ok().and_then(|since| hello.boots.len().checked_sub(since));
+            position.is_none_or(|position| hello.boots[position] == known.boot)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start(boots: &[u64]) -> wire::Hello {
+        let (boot, before) = boots.split_last().expect("one start at least");
+        let incarnation = boots.len() as u64;
+        wire::Hello { incarnation, boot: *boot, boots: before.to_vec(), ..Default::default() }
+    }
+
+    #[test]
+    fn only_the_same_start_and_those_that_follow_it_descend_from_it() {
+        let known = start(&[11, 12, 13]);
+        assert!(descends(&known, &known));
+        assert!(descends(&start(&[11, 12, 13, 14]), &known));
+        assert!(descends(&start(&[11, 12, 13, 14, 15, 16]), &known));
+        assert!(!descends(&start(&[11, 12]), &known), "older");
+        assert!(!descends(&start(&[11, 12, 93]), &known), "a copy");
+        assert!(!descends(&start(&[11, 12, 93, 94, 95]), &known), "a copy that was started again and again");
+    }
+
+    #[test]
+    fn starts_that_are_no_longer_kept_are_taken_on_trust() {
+        let mut late = start(&[11, 12, 13, 14, 15]);
+        late.boots.drain(..3);
+        assert!(descends(&late, &start(&[11, 12])));
+        assert!(!descends(&late, &start(&[11, 12, 13, 99])));
     }
 }

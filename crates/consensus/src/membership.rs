@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use openraft::async_runtime::watch::WatchReceiver;
+use openraft::errors::ChangeMembershipError::InProgress;
 use openraft::errors::{ClientWriteError, RaftError};
 use openraft::{BasicNode, ChangeMembers};
 
@@ -52,6 +53,8 @@ impl MemberChange {
 const BEHIND_MAX: u64 = 1000;
 /// How long the leader may take for a change: it waits until it is committed.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How soon a leader that was busy with another change is asked again.
+const BUSY_RETRY: Duration = Duration::from_millis(20);
 
 impl Group {
     /// Changes who belongs to the group; completes when that is committed. A change that was made before is no error.
@@ -60,7 +63,16 @@ impl Group {
     /// [`MembershipError::Refused`] if it can't be done now or ever, [`MembershipError::Unavailable`] if nobody knows.
     pub async fn change_members(&self, change: MemberChange) -> Result<(), MembershipError> {
         let change = change.to_wire();
-        let asked = self.inner.clock.timeout(PATIENCE, self.ask_leader(change)).await;
+        let asking = async {
+            loop {
+                let answer = self.ask_leader(change.clone()).await;
+                if !answer.as_ref().is_ok_and(|answer| answer.busy) {
+                    return answer;
+                }
+                self.inner.clock.sleep(BUSY_RETRY).await;
+            }
+        };
+        let asked = self.inner.clock.timeout(PATIENCE, asking).await;
         let answer = asked.map_err(|_| Unavailable("the leader is not done in time".into()))??;
         match answer {
             wire::MemberChanged { leader: Some(leader), .. } => {
@@ -95,10 +107,10 @@ type Wanted = Option<(ChangeMembers<u64, BasicNode>, bool)>;
 impl GroupCore {
     /// On the leader: makes the change. Elsewhere: says who leads.
     pub(crate) async fn change_members(&self, change: wire::MemberChange) -> wire::MemberChanged {
-        let refused = |refusal: String| wire::MemberChanged { leader: None, refusal };
+        let refused = |refusal: String| wire::MemberChanged { refusal, ..Default::default() };
         let (change, retain) = match self.wanted(&change) {
             Ok(Some(wanted)) => wanted,
-            Ok(None) => return self.confirm_members().await.map_or_else(refused, |()| Default::default()),
+            Ok(None) => return self.confirm_members().await.unwrap_or_else(refused),
             Err(refusal) => return refused(refusal),
         };
         match self.raft.change_membership(change, retain).await {
@@ -107,22 +119,26 @@ impl GroupCore {
                 match (to.leader_id, to.leader_node) {
                     (Some(node), Some(basic)) => {
                         let leader = wire::Member { node, address: basic.addr };
-                        wire::MemberChanged { leader: Some(leader), refusal: String::new() }
+                        wire::MemberChanged { leader: Some(leader), ..Default::default() }
                     }
                     _ => refused("no leader is known".into()),
                 }
+            }
+            Err(RaftError::APIError(ClientWriteError::ChangeMembershipError(InProgress(busy)))) => {
+                wire::MemberChanged { refusal: busy.to_string(), busy: true, ..Default::default() }
             }
             Err(error) => refused(error.to_string()),
         }
     }
 
     /// What this node sees as the members is what they are: it leads, and they are committed.
-    async fn confirm_members(&self) -> Result<(), String> {
+    async fn confirm_members(&self) -> Result<wire::MemberChanged, String> {
         self.read_index().await.map_err(|error| error.to_string())?;
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
         let is_committed = *metrics.membership_config.log_id() <= metrics.local_committed;
-        is_committed.then_some(()).ok_or_else(|| "the change is under way; ask again".into())
+        let refusal = if is_committed { "" } else { "the change is under way; ask again" };
+        Ok(wire::MemberChanged { refusal: refusal.into(), busy: !is_committed, ..Default::default() })
     }
 
     fn wanted(&self, change: &wire::MemberChange) -> Result<Wanted, String> {

@@ -19,7 +19,7 @@ use crate::group::{Group, GroupCore, GroupInner, Groups, Leadership, ProposalRou
 use crate::identity::{ClusterId, Identity, NodeId};
 use crate::joining::{self, Join};
 use crate::known_peers::KnownPeers;
-use crate::peers::{GroupNetworks, Lane, Peers, SnapshotReceiver, run_listener};
+use crate::peers::{Greeter, GroupNetworks, Lane, Peers, SnapshotReceiver, run_listener};
 use crate::proposer::{Outbox, Sequencer, run_sender, run_sequencer};
 use crate::quorum::{Silence, SilenceKeeper, SilenceTimes};
 use crate::raft::Raft;
@@ -137,7 +137,8 @@ impl Consensus {
         let identity = Identity::load(&runtime, &journal, cluster, config.node, joins).await?;
         let known = KnownPeers::load(&journal, identity.cluster)?;
         info!(node = %identity.node, cluster = %identity.cluster, start = identity.incarnation, "this node");
-        let peers = Arc::new(Peers::new(runtime.clone(), identity, known));
+        let greeter = Greeter::new(identity, Identity::boots(&journal)?, known);
+        let peers = Arc::new(Peers::new(runtime.clone(), greeter));
         let groups = Arc::new(Groups::default());
         let listener = listener.map(|listener| {
             let work = run_listener(runtime.clone(), listener, peers.greeter().clone(), groups.clone());
@@ -273,14 +274,17 @@ impl Consensus {
         };
         let opened = Group { inner: Arc::new(inner) };
         match &self.config.join {
-            Some(join) => self.join(&opened, join.clone()),
-            None => self.found_or_rejoin(&opened, founders).await?,
+            Some(join) if !joining::has_come_in(&self.journal.group(group)) => {
+                self.join(&opened, group, join.clone());
+            }
+            _ => self.found_or_rejoin(&opened, founders).await?,
         }
         Ok(opened)
     }
 
-    fn join(&self, group: &Group, join: Join) {
-        let work = joining::run(self.runtime.clone(), self.peers.clone(), group.clone(), join);
+    fn join(&self, group: &Group, id: GroupId, join: Join) {
+        let log = self.journal.group(id);
+        let work = joining::run(self.runtime.clone(), self.peers.clone(), group.clone(), log, join);
         self.runtime.spawn(Pool::Consensus, work).detach();
     }
 

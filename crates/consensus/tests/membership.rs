@@ -65,6 +65,23 @@ async fn a_node_that_joined_comes_back_by_itself() {
 }
 
 #[tokio::test]
+async fn a_node_that_joined_as_a_voter_and_was_demoted_stays_an_observer() {
+    let mut cluster = Cluster::start(3).await;
+    cluster.join(4, true).await;
+    cluster.is_member(4, true).await;
+    // Until it has looked for the last time whether it is what it wants to be.
+    harness::pause(Duration::from_millis(1500)).await;
+    within_changed(&cluster, 1, MemberChange::Demote(NodeId(4))).await;
+    cluster.is_member(4, false).await;
+    cluster.kill(4).await;
+    cluster.restart(4).await;
+    cluster.propose(4, 0..100);
+    cluster.converged(100).await;
+    harness::pause(Duration::from_secs(1)).await;
+    cluster.is_member(4, false).await;
+}
+
+#[tokio::test]
 async fn a_node_that_was_removed_is_told_so_when_it_asks() {
     let cluster = Cluster::start(3).await;
     cluster.propose(1, 0..10);

@@ -1,6 +1,7 @@
 //! One seed, from beginning to end.
 
 mod cast;
+mod durable;
 mod invariants;
 mod observe;
 mod phases;

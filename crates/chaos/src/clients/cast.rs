@@ -103,7 +103,7 @@ impl Cast {
         // A burst is of BURST at most and of half as many on the average; so is a pause.
         let pause = Duration::from_secs_f64((BURST as f64 + 1.0) / each.max(0.1));
         let writes = if id.0.is_multiple_of(READERS) { 0.05 } else { 0.9 };
-        let habits = Habits { burst: BURST, pause, writes };
+        let habits = Habits { burst: BURST, pause, writes, syncs: 0.05 };
         let layout = Rc::new(self.layout.clone());
         let workload = Mixed::new(id, layout, Rc::clone(&self.orders), habits, self.seed(id, 1));
         let mut manner = self.manner(id, self.plan.nodes.clone(), WINDOWS[number % WINDOWS.len()]);

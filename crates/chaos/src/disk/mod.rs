@@ -2,6 +2,7 @@
 
 mod image;
 pub mod rot;
+mod target;
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 pub use image::Image;
+pub use target::{Place, Target};
 
 /// A file system whose power can be cut.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, Serialize)]

@@ -4,11 +4,13 @@ use std::fmt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
-const SECTOR: u64 = 512;
+use super::target::{Place, used_files};
+
+pub(super) const SECTOR: u64 = 512;
 
 /// How a file is damaged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,23 +45,14 @@ impl fmt::Display for Done {
     }
 }
 
-/// Damages one file in one of the folders below `folder`, in a place that is not zero: there is nothing to lose elsewhere.
+/// Damages one file in one sector: something there that is not zero, for there is nothing to lose elsewhere.
 ///
 /// # Errors
-/// If there is no file with anything in it.
-pub fn damage(folder: &Path, damage: Damage, rng: &mut impl Rng) -> Result<Done> {
-    let mut files = Vec::new();
-    list(folder, &mut files)?;
-    files.retain(|(_, used)| !used.is_empty());
-    files.sort();
-    // Each kind of file has a folder: of a few large and many small ones each kind has its turn.
-    let mut kinds: Vec<&Path> = files.iter().filter_map(|(file, _)| file.parent()).collect();
-    kinds.dedup();
-    let kind = kinds.choose(rng).copied();
-    let of_kind: Vec<_> = files.iter().filter(|(file, _)| file.parent() == kind).collect();
-    let Some((file, used)) = of_kind.choose(rng) else { bail!("{} has nothing to damage", folder.display()) };
-    let sector = *used.choose(rng).expect("files without used sectors are left out") * SECTOR;
-    let handle = std::fs::OpenOptions::new().read(true).write(true).open(file);
+/// If it can't be read or written.
+pub fn damage(place: &Place, damage: Damage, rng: &mut impl Rng) -> Result<Done> {
+    let Place { file, sector } = place.clone();
+    let sector = sector * SECTOR;
+    let handle = std::fs::OpenOptions::new().read(true).write(true).open(&file);
     let handle = handle.with_context(|| format!("open {}", file.display()))?;
     let mut bytes = vec![0; SECTOR as usize];
     let length = handle.read_at(&mut bytes, sector)?;
@@ -83,7 +76,22 @@ pub fn damage(folder: &Path, damage: Damage, rng: &mut impl Rng) -> Result<Done>
         }
     };
     handle.sync_all().context("write damage down")?;
-    Ok(Done { damage, file: file.clone(), at })
+    Ok(Done { damage, file, at })
+}
+
+/// Writes to the lock file of the data directory `folder`, in which there is nothing that could be damaged.
+///
+/// # Errors
+/// If it can't be written.
+pub fn damage_lock(folder: &Path, damage: Damage) -> Result<Done> {
+    let file = folder.join("lock");
+    let bytes: &[u8] = match damage {
+        Damage::Bit => &[1],
+        Damage::Sector => &[0; SECTOR as usize],
+        Damage::Truncated => &[],
+    };
+    std::fs::write(&file, bytes).with_context(|| format!("write {}", file.display()))?;
+    Ok(Done { damage, file, at: 0 })
 }
 
 /// Flips a bit in what was written last to the files below `folder` whose names count up, as a journal's do.
@@ -91,11 +99,10 @@ pub fn damage(folder: &Path, damage: Damage, rng: &mut impl Rng) -> Result<Done>
 /// # Errors
 /// If there is no file with anything in it.
 pub fn damage_last(folder: &Path) -> Result<Done> {
-    let mut files = Vec::new();
-    list(folder, &mut files)?;
+    let mut files = used_files(folder)?;
     // One that was only begun has a header and nothing else.
-    files.retain(|(_, used)| used.iter().any(|sector| *sector > 0));
-    let newest = files.into_iter().max().map(|(file, _)| file);
+    files.retain(|used| used.sectors.iter().any(|sector| *sector > 0));
+    let newest = files.into_iter().max().map(|used| used.file);
     let file = newest.with_context(|| format!("{} has nothing to damage", folder.display()))?;
     let mut bytes = std::fs::read(&file).with_context(|| format!("read {}", file.display()))?;
     let at = bytes
@@ -107,29 +114,13 @@ pub fn damage_last(folder: &Path) -> Result<Done> {
     Ok(Done { damage: Damage::Bit, file, at: at as u64 })
 }
 
-/// All files below, each with the numbers of its sectors that are not zero.
-fn list(folder: &Path, files: &mut Vec<(PathBuf, Vec<u64>)>) -> Result<()> {
-    for entry in std::fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))? {
-        let path = entry?.path();
-        if path.is_dir() {
-            list(&path, files)?;
-        } else {
-            let bytes = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
-            let sectors = bytes.chunks(SECTOR as usize).enumerate();
-            let used = sectors.filter(|(_, sector)| sector.iter().any(|byte| *byte != 0));
-            let used = used.map(|(number, _)| number as u64).collect();
-            files.push((path, used));
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
     use super::*;
+    use crate::disk::target::Target;
 
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("quorate-chaos-rot-{name}-{}", std::process::id()));
@@ -146,7 +137,8 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(3);
         for (kind, name) in [(Damage::Bit, "bit"), (Damage::Sector, "sector"), (Damage::Truncated, "cut")] {
             let folder = folder(name);
-            let done = damage(&folder, kind, &mut rng).unwrap();
+            let place = Place::choose(&folder, Target::Any, &mut rng).unwrap().unwrap();
+            let done = damage(&place, kind, &mut rng).unwrap();
             assert!((1024..1536).contains(&done.at), "{done}");
             let after = std::fs::read(folder.join("inner/data")).unwrap();
             let kept = after.iter().filter(|byte| **byte == 7).count();

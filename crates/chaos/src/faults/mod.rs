@@ -3,26 +3,36 @@
 //! A [`Fault`] is begun, kept up for a while, and ended. Its end tells whether it *bit*: whether something happened that
 //! would not have happened without it. One that did not bite has tested nothing, and the report says so.
 
+mod clocks;
+mod corruption;
 mod disk;
-mod network;
+mod members;
+mod operator;
+mod partition;
 mod process;
 mod repeat;
+mod rolling;
 mod rot;
 mod rot_tail;
 mod stage;
-mod wall_clock;
+mod trouble;
+mod weather;
 
 use anyhow::Result;
 
+pub use clocks::{DriftClock, JumpClock};
+pub use corruption::Corruption;
 pub(crate) use disk::CONTROL_GROUPS;
-pub use disk::{BreakDevice, CutPower, FillDisk, LoseDisk, SlowDisk, StickDisk};
-pub use network::{Flapping, Partition, Shape, Weather, Where};
-pub use process::{Kill, Pause, RollingRestart};
+pub use disk::{CutPower, FailDisk, SlowDisk, StickDisk};
+pub use members::{Change, ChangeMembers, Disturbance};
+pub use partition::{Flapping, Partition, Shape};
+pub use process::{Kill, Pause};
 pub use repeat::Repeat;
-pub use rot::Rot;
+pub use rolling::{How, Rolling};
+pub use rot::{Repair, Rot};
 pub use rot_tail::RotTail;
-pub use stage::{Stage, Who};
-pub use wall_clock::SkewClock;
+pub use stage::{Stage, Tools, Who};
+pub use weather::{Weather, Where};
 
 /// Whether a fault had an effect.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,13 +1,10 @@
-//! Processes that are killed, stopped and restarted.
-
-use std::time::Duration;
+//! Processes that are killed and stopped.
 
 use anyhow::Result;
 
 use super::stage::list;
 use super::{Bite, Fault, Stage, Who};
 use crate::net::HostId;
-use crate::time;
 
 /// kill -9; started again at the end.
 pub struct Kill {
@@ -88,52 +85,5 @@ impl Fault for Pause {
         let shown =
             format!("the kernel showed {} of {} processes as stopped", self.stopped, self.hosts.len());
         Ok(Bite::when(all, shown))
-    }
-}
-
-/// Every node in turn is stopped by SIGTERM and started again, as for an upgrade.
-#[derive(Default)]
-pub struct RollingRestart {
-    restarted: usize,
-    longest: Duration,
-}
-
-/// How long a node may take to serve again.
-const SERVE_MAX: Duration = Duration::from_secs(30);
-
-impl Fault for RollingRestart {
-    fn name(&self) -> String {
-        "rolling restart".into()
-    }
-
-    fn detail(&self) -> String {
-        format!("{} nodes", self.restarted)
-    }
-
-    fn begin(&mut self, stage: &mut Stage) -> Result<()> {
-        for host in stage.shuffled() {
-            let node = stage.world.node(host);
-            match node.stop() {
-                Ok(took) => self.longest = self.longest.max(took),
-                Err(error) => stage.complaints.push(format!("{error:#}")),
-            }
-            let node = stage.world.node(host);
-            if !node.is_up() {
-                node.start()?;
-                self.restarted += 1;
-            }
-            if time::wait_for(SERVE_MAX, || Ok(node.srvr()))?.is_none() {
-                stage
-                    .complaints
-                    .push(format!("node {} did not serve within {SERVE_MAX:?} of its restart", host.0));
-            }
-        }
-        Ok(())
-    }
-
-    fn end(&mut self, _stage: &mut Stage) -> Result<Bite> {
-        let shown =
-            format!("{} nodes ended after SIGTERM, the slowest in {:?}", self.restarted, self.longest);
-        Ok(Bite::when(self.restarted > 0, shown))
     }
 }

@@ -1,15 +1,17 @@
 //! Where faults act.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
+use crate::bulk::Bulk;
 use crate::net::HostId;
-use crate::node::Srvr;
+use crate::node::{Node, Srvr};
 use crate::time;
 use crate::world::World;
 
@@ -28,6 +30,8 @@ pub enum Who {
     Majority,
     /// All.
     All,
+    /// This one.
+    Host(HostId),
 }
 
 impl Who {
@@ -40,32 +44,43 @@ impl Who {
             Who::Minority => "minority",
             Who::Majority => "majority",
             Who::All => "all",
+            Who::Host(_) => "one node",
         }
     }
+}
+
+/// What an operator has at hand.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    /// The binary that all nodes begin with, which is the command line too.
+    pub quorate: PathBuf,
+    /// What nodes are upgraded to; a copy of `quorate` if `None`.
+    pub upgrade_to: Option<PathBuf>,
 }
 
 /// The world, and what its faults have in common.
 pub struct Stage {
     /// Everything.
     pub world: World,
+    /// What an operator has at hand.
+    pub tools: Tools,
     /// Decides what is left to chance.
     pub rng: StdRng,
     /// Nodes that may end by themselves, because their disk fails.
     pub excused: BTreeSet<HostId>,
-    /// Nodes that were given up: they never come back.
-    pub given_up: BTreeSet<HostId>,
     /// What should not have happened.
     pub complaints: Vec<String>,
 }
 
+/// How long logs may grow for a snapshot to be taken.
+const FILL_MAX: Duration = Duration::from_secs(30);
 /// How long nodes may take to serve again between two faults.
 const SETTLE_MAX: Duration = Duration::from_secs(30);
 
 impl Stage {
     /// A world with nothing wrong in it.
-    pub fn new(world: World, rng: StdRng) -> Self {
-        let (excused, given_up) = (BTreeSet::new(), BTreeSet::new());
-        Self { world, rng, excused, given_up, complaints: Vec::new() }
+    pub fn new(world: World, tools: Tools, rng: StdRng) -> Self {
+        Self { world, tools, rng, excused: BTreeSet::new(), complaints: Vec::new() }
     }
 
     /// Chooses nodes.
@@ -77,7 +92,7 @@ impl Stage {
         running.shuffle(&mut self.rng);
         let members = self.members().len();
         let count = match who {
-            Who::Leader | Who::Follower | Who::Any => 1,
+            Who::Leader | Who::Follower | Who::Any | Who::Host(_) => 1,
             Who::Minority => (members - 1) / 2,
             Who::Majority => members / 2 + 1,
             Who::All => members,
@@ -89,6 +104,7 @@ impl Stage {
         let fits = |host: &HostId| match who {
             Who::Leader => leader.is_none_or(|leader| leader == *host),
             Who::Follower => leader != Some(*host),
+            Who::Host(only) => only == *host,
             _ => true,
         };
         Ok(running.into_iter().filter(fits).take(count).collect())
@@ -96,9 +112,7 @@ impl Stage {
 
     /// The nodes that should run.
     pub fn members(&self) -> Vec<HostId> {
-        let member = |host: &HostId| !self.given_up.contains(host);
-        let started = self.world.nodes().filter(|node| node.starts() > 0).map(|node| node.host);
-        started.filter(member).collect()
+        self.world.nodes().filter(|node| node.starts() > 0).map(|node| node.host).collect()
     }
 
     /// Members in any order.
@@ -156,6 +170,38 @@ impl Stage {
             Ok((leaders == 1 && close).then_some(()))
         })?;
         Ok(settled.is_some())
+    }
+
+    /// Lets logs grow as fast as they can until it is so.
+    ///
+    /// # Errors
+    /// If the load can't be made, or somebody wants the program to end.
+    pub fn fill_logs_until(&mut self, mut is_so: impl FnMut(&mut Self) -> bool) -> Result<()> {
+        let addresses: Vec<String> =
+            self.world.nodes().filter(|node| node.is_up()).map(Node::client_address).collect();
+        let mut load = Bulk::heavy(&self.tools.quorate, &addresses);
+        // After the limit it is not so, and whoever wants it says that.
+        time::wait_for(FILL_MAX, || {
+            load.keep_up(&self.world.clients)?;
+            self.look_after_nodes()?;
+            Ok(is_so(self).then_some(()))
+        })
+        .map(drop)
+    }
+
+    /// The binary to upgrade to.
+    ///
+    /// # Errors
+    /// If it can't be copied, and there is no other.
+    pub fn upgrade(&self) -> Result<PathBuf> {
+        if let Some(other) = &self.tools.upgrade_to {
+            return Ok(other.clone());
+        }
+        let copy = self.world.home().join("quorate-upgraded");
+        if !copy.exists() {
+            std::fs::copy(&self.tools.quorate, &copy).context("copy the binary to upgrade to")?;
+        }
+        copy.canonicalize().context("find the binary to upgrade to")
     }
 
     /// Starts what is down and should not be, and lets go on what is stopped.

@@ -20,6 +20,8 @@ pub struct Quality {
     pub duplicate: f64,
     /// The share of frames that is held back by [`HELD_BACK`], so that later ones overtake them.
     pub reorder: f64,
+    /// The share of frames with data in which one bit of the data is flipped.
+    pub corrupt: f64,
     /// Bytes a second; more waits, up to [`QUEUE_MAX`], and is lost beyond.
     pub bytes_per_second: Option<u64>,
 }
@@ -46,6 +48,7 @@ impl Quality {
             loss: self.loss.max(other.loss),
             duplicate: self.duplicate.max(other.duplicate),
             reorder: self.reorder.max(other.reorder),
+            corrupt: self.corrupt.max(other.corrupt),
             bytes_per_second: narrower(self.bytes_per_second, other.bytes_per_second),
         }
     }
@@ -66,6 +69,9 @@ pub struct Counts {
     pub duplicated: u64,
     /// Held back.
     pub reordered: u64,
+    /// Passed on with a bit of their data flipped.
+    #[serde(default)]
+    pub corrupted: u64,
     /// Lost because the link was too narrow.
     pub overflowed: u64,
 }
@@ -80,6 +86,7 @@ impl Counts {
             delayed: count(self.delayed, other.delayed),
             duplicated: count(self.duplicated, other.duplicated),
             reordered: count(self.reordered, other.reordered),
+            corrupted: count(self.corrupted, other.corrupted),
             overflowed: count(self.overflowed, other.overflowed),
         }
     }
@@ -98,7 +105,13 @@ impl Counts {
 
     /// Frames that did not pass as on a good link.
     pub fn harmed(&self) -> u64 {
-        self.cut + self.lost + self.delayed + self.duplicated + self.reordered + self.overflowed
+        self.cut
+            + self.lost
+            + self.delayed
+            + self.duplicated
+            + self.reordered
+            + self.corrupted
+            + self.overflowed
     }
 }
 
@@ -114,9 +127,14 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// When a frame that is sent now arrives; twice if it is duplicated, never if it is lost.
-    pub(super) fn carry(&mut self, now: Duration, bytes: usize, rng: &mut impl Rng) -> [Option<Duration>; 2] {
-        let Quality { cut, delay, jitter, loss, duplicate, reorder, bytes_per_second } = self.quality;
+    /// When a frame that is sent now arrives; twice if it is duplicated, never if it is lost. It may be damaged.
+    pub(super) fn carry(
+        &mut self,
+        now: Duration,
+        frame: &mut [u8],
+        rng: &mut impl Rng,
+    ) -> [Option<Duration>; 2] {
+        let Quality { cut, delay, jitter, loss, duplicate, reorder, bytes_per_second, .. } = self.quality;
         if cut {
             self.counts.cut += 1;
             return [None; 2];
@@ -127,7 +145,7 @@ impl Link {
         }
         let mut due = now + delay;
         if let Some(rate) = bytes_per_second {
-            let sent_at = self.free_at.max(now) + Duration::from_secs_f64(bytes as f64 / rate as f64);
+            let sent_at = self.free_at.max(now) + Duration::from_secs_f64(frame.len() as f64 / rate as f64);
             if sent_at > now + QUEUE_MAX {
                 self.counts.overflowed += 1;
                 return [None; 2];
@@ -145,12 +163,42 @@ impl Link {
             due = due.max(self.newest_due);
             self.newest_due = due;
         }
+        self.corrupt(frame, rng);
         self.counts.passed += 1;
         self.counts.delayed += u64::from(due > now);
         let twice = duplicate > 0.0 && rng.random_bool(duplicate);
         self.counts.duplicated += u64::from(twice);
         [Some(due), twice.then_some(due)]
     }
+
+    /// Flips a bit of the data in a frame, if it is that frame's turn and it has any: what is only of the network is left
+    /// alone, so that what is damaged is what a program sent.
+    fn corrupt(&mut self, frame: &mut [u8], rng: &mut impl Rng) {
+        let share = self.quality.corrupt;
+        if share <= 0.0 || !rng.random_bool(share) {
+            return;
+        }
+        if let Some(data) =
+            tcp_data(frame).and_then(|from| frame.get_mut(from..)).filter(|data| !data.is_empty())
+        {
+            data[rng.random_range(0..data.len())] ^= 1 << rng.random_range(0..8);
+            self.counts.corrupted += 1;
+        }
+    }
+}
+
+/// Where a frame has what TCP carries: behind the headers of Ethernet, IPv4 (RFC 791) and TCP (RFC 9293), if it has those.
+fn tcp_data(frame: &[u8]) -> Option<usize> {
+    const ETHERNET: usize = 14;
+    const TCP: u8 = 6;
+    let words = |byte: u8| usize::from(byte) * 4;
+    let [8, 0] = frame.get(12..ETHERNET)? else { return None };
+    let internet = frame.get(ETHERNET..)?;
+    if *internet.get(9)? != TCP {
+        return None;
+    }
+    let tcp = ETHERNET + words(internet.first()? & 15);
+    Some(tcp + words(frame.get(tcp + 12)? >> 4))
 }
 
 #[cfg(test)]
@@ -161,7 +209,7 @@ mod tests {
     use super::*;
 
     const NOW: Duration = Duration::from_secs(1);
-    const FRAME: usize = 1000;
+    const FRAME: [u8; 1000] = [0; 1000];
 
     fn link(quality: Quality) -> (Link, StdRng) {
         (Link { quality, ..Link::default() }, StdRng::seed_from_u64(7))
@@ -170,7 +218,7 @@ mod tests {
     #[test]
     fn a_good_link_passes_at_once() {
         let (mut link, mut rng) = link(Quality::default());
-        assert_eq!(link.carry(NOW, FRAME, &mut rng), [Some(NOW), None]);
+        assert_eq!(link.carry(NOW, &mut FRAME.clone(), &mut rng), [Some(NOW), None]);
         assert_eq!(link.counts, Counts { passed: 1, ..Counts::default() });
         assert_eq!(link.counts.harmed(), 0);
     }
@@ -178,7 +226,7 @@ mod tests {
     #[test]
     fn a_cut_link_passes_nothing() {
         let (mut link, mut rng) = link(Quality::cut());
-        assert_eq!(link.carry(NOW, FRAME, &mut rng), [None, None]);
+        assert_eq!(link.carry(NOW, &mut FRAME.clone(), &mut rng), [None, None]);
         assert_eq!((link.counts.cut, link.counts.passed), (1, 0));
     }
 
@@ -186,7 +234,7 @@ mod tests {
     fn shares_of_loss_and_duplication_are_as_asked() {
         let (mut link, mut rng) = link(Quality { loss: 0.2, duplicate: 0.1, ..Quality::default() });
         for _ in 0..10_000 {
-            link.carry(NOW, FRAME, &mut rng);
+            link.carry(NOW, &mut FRAME.clone(), &mut rng);
         }
         assert!((1800..2200).contains(&link.counts.lost), "{:?}", link.counts);
         assert!((680..920).contains(&link.counts.duplicated), "{:?}", link.counts);
@@ -199,7 +247,7 @@ mod tests {
         let arrivals = |reorder| {
             let (mut link, mut rng) = link(Quality { jitter, reorder, ..Quality::default() });
             let sent = (0..1000).map(|micros| NOW + Duration::from_micros(micros));
-            sent.map(|now| link.carry(now, FRAME, &mut rng)[0].unwrap()).collect::<Vec<_>>()
+            sent.map(|now| link.carry(now, &mut FRAME.clone(), &mut rng)[0].unwrap()).collect::<Vec<_>>()
         };
         assert!(arrivals(0.0).is_sorted());
         assert!(!arrivals(0.1).is_sorted());
@@ -208,11 +256,46 @@ mod tests {
     #[test]
     fn a_narrow_link_queues_and_then_loses() {
         let (mut link, mut rng) = link(Quality { bytes_per_second: Some(100_000), ..Quality::default() });
-        let due: Vec<_> = (0..60).map(|_| link.carry(NOW, FRAME, &mut rng)[0]).collect();
+        let due: Vec<_> = (0..60).map(|_| link.carry(NOW, &mut FRAME.clone(), &mut rng)[0]).collect();
         assert_eq!(due[0], Some(NOW + Duration::from_millis(10)));
         assert_eq!(due[49], Some(NOW + QUEUE_MAX));
         assert_eq!(due[50], None);
         assert_eq!(link.counts.overflowed, 10);
+    }
+
+    /// Ethernet, IPv4 and TCP headers without options, and so many bytes of data.
+    fn segment(data: usize) -> Vec<u8> {
+        let mut frame = vec![0; 54 + data];
+        (frame[12], frame[14], frame[23], frame[46]) = (8, 0x45, 6, 0x50);
+        frame
+    }
+
+    #[test]
+    fn one_bit_of_the_data_is_flipped_and_nothing_of_the_headers() {
+        let (mut link, mut rng) = link(Quality { corrupt: 1.0, ..Quality::default() });
+        let good = segment(20);
+        for _ in 0..500 {
+            let mut frame = good.clone();
+            link.corrupt(&mut frame, &mut rng);
+            let flipped: Vec<u32> =
+                frame.iter().zip(&good).map(|(is, was)| (is ^ was).count_ones()).collect();
+            assert_eq!(flipped.iter().sum::<u32>(), 1);
+            assert_eq!(flipped[..54].iter().sum::<u32>(), 0);
+        }
+        assert_eq!(link.counts.corrupted, 500);
+    }
+
+    #[test]
+    fn frames_without_data_or_of_another_kind_are_left_alone() {
+        let (mut link, mut rng) = link(Quality { corrupt: 1.0, ..Quality::default() });
+        let mut other = segment(20);
+        other[23] = 17;
+        for good in [segment(0), other, vec![0; 5], Vec::new()] {
+            let mut frame = good.clone();
+            link.corrupt(&mut frame, &mut rng);
+            assert_eq!(frame, good);
+        }
+        assert_eq!(link.counts.corrupted, 0);
     }
 
     #[test]
@@ -229,7 +312,7 @@ mod tests {
         let run = || {
             let (mut link, mut rng) =
                 link(Quality { loss: 0.3, jitter: Duration::from_millis(2), ..Quality::default() });
-            (0..200).map(|_| link.carry(NOW, FRAME, &mut rng)).collect::<Vec<_>>()
+            (0..200).map(|_| link.carry(NOW, &mut FRAME.clone(), &mut rng)).collect::<Vec<_>>()
         };
         assert_eq!(run(), run());
     }

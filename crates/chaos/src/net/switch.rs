@@ -178,12 +178,13 @@ impl Forwarder {
     fn take_from(&mut self, from: HostId) {
         let mut buffer = [0; FRAME_BYTES_MAX];
         for _ in 0..TURN {
-            let Some(frame) = self.taps.get(&from).and_then(|tap| tap.receive(&mut buffer)) else { return };
+            let Some(length) = self.taps.get(&from).and_then(|tap| tap.receive(&mut buffer)) else { return };
+            let frame = &mut buffer[..length];
             // Nobody needs to ask for addresses, so what is for all is for nobody.
             let Some(to) = receiver(frame) else { continue };
             let now = elapsed();
             let arrivals = match self.shared.links.lock().links.get_mut(&(from, to)) {
-                Some(link) => link.carry(now, frame.len(), &mut self.rng),
+                Some(link) => link.carry(now, frame, &mut self.rng),
                 None => continue,
             };
             for due in arrivals.into_iter().flatten() {

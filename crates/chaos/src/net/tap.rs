@@ -57,10 +57,9 @@ impl Tap {
         self.host
     }
 
-    /// The next frame that the host sent, if there is one.
-    pub(super) fn receive<'a>(&self, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
-        let length = rustix::io::read(&self.end, &mut *buffer).ok()?;
-        buffer.get(..length)
+    /// The length of the next frame that the host sent, if there is one.
+    pub(super) fn receive(&self, buffer: &mut [u8]) -> Option<usize> {
+        rustix::io::read(&self.end, buffer).ok()
     }
 
     /// Hands a frame to the host. A device that takes no more loses it, as a network card does.

@@ -1,7 +1,9 @@
 //! A server process on its host.
 
+mod membership;
 mod probe;
 mod program;
+mod witness;
 
 use std::fs::OpenOptions;
 use std::os::unix::process::CommandExt;
@@ -13,8 +15,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
+pub use membership::{Member, Request, members};
 pub use probe::{Srvr, srvr};
-pub use program::{CLIENT_PORT, Kind, Place, Program};
+pub use program::{CLIENT_PORT, ClockSetting, Join, Kind, Place, Program};
+pub use witness::{Reading, Witness, tell_time};
 
 use crate::disk::Disk;
 use crate::net::{HostId, Namespace, address};
@@ -26,8 +30,10 @@ const STOP_MAX: Duration = Duration::from_secs(20);
 const LAST_LINES: usize = 6;
 
 /// A node: its host, its disk, and its process if it runs. Dropped, the process is killed and the host is gone.
+///
+/// What was taken out of the cluster leaves its host behind: another node can be there later, with another number.
 pub struct Node {
-    /// Its host on the switch, which is its number too.
+    /// Its host on the switch.
     pub host: HostId,
     /// Its network.
     pub namespace: Namespace,
@@ -66,6 +72,11 @@ impl Node {
     /// How often it was started.
     pub fn starts(&self) -> u32 {
         self.starts
+    }
+
+    /// Its number in the cluster.
+    pub fn number(&self) -> u8 {
+        self.place.number
     }
 
     /// Where it keeps its data.
@@ -169,37 +180,61 @@ impl Node {
         Ok(ended)
     }
 
-    /// It will not found the cluster but ask this member to be let in.
-    pub fn join(&mut self, member: HostId) {
-        self.place.joins = Some(member);
+    /// Ends the process if it runs, and removes all data: the host waits for another node.
+    ///
+    /// # Errors
+    /// If something can't be removed.
+    pub fn retire(&mut self) -> Result<()> {
+        self.kill()?;
+        let data = self.data();
+        if data.exists() {
+            std::fs::remove_dir_all(&data).with_context(|| format!("remove {}", data.display()))?;
+        }
+        self.starts = 0;
+        Ok(())
     }
 
-    /// Sets how far its wall clock is off. Matters only to a program whose clock is faked.
+    /// Starts a new node of this number here. It founds nothing but asks to be let in.
+    ///
+    /// # Errors
+    /// If a node is here already, or it can't be started.
+    pub fn enter(&mut self, number: u8, join: Join) -> Result<()> {
+        ensure!(self.starts == 0, "there is a node on host {} already", self.host.0);
+        self.place.number = number;
+        self.place.joins = Some(join);
+        self.start()
+    }
+
+    /// From its next start on it runs another program of the same kind.
+    pub fn use_program(&mut self, path: &Path) {
+        self.program.path = path.to_owned();
+    }
+
+    /// The file that its process runs, as the kernel shows it.
+    pub fn executable(&self) -> Option<PathBuf> {
+        std::fs::read_link(format!("/proc/{}/exe", self.pid()?)).ok()
+    }
+
+    /// Sets its clock. Matters only to a program whose clock is faked.
     ///
     /// # Errors
     /// If the file that says so can't be written.
-    pub fn set_clock(&self, seconds: i64) -> Result<()> {
-        self.place.set_clock(seconds)
+    pub fn set_clock(&self, setting: ClockSetting) -> Result<()> {
+        self.place.set_clock(setting)
     }
 
-    /// How far the wall clock of a process is off that is started as this node is, in seconds; `None` if this node's own
-    /// is not faked.
+    /// A process whose clocks show what this node's do; `None` if this node's are not faked.
     ///
     /// # Errors
     /// If that process can't be started.
-    pub fn clock_offset(&self) -> Result<Option<i64>> {
+    pub fn clock_witness(&self) -> Result<Option<Witness>> {
         let Some(pid) = self.pid() else { return Ok(None) };
         let maps =
             std::fs::read_to_string(format!("/proc/{pid}/maps")).context("read what a node has mapped")?;
         if !maps.contains("libfaketime") {
             return Ok(None);
         }
-        let mut date = std::process::Command::new("date");
-        self.program.fake_clock(&self.place, &mut date);
-        let said = date.arg("+%s").output().context("start date")?;
-        let seconds: i64 =
-            String::from_utf8_lossy(&said.stdout).trim().parse().context("read what date says")?;
-        Ok(Some(seconds - i64::try_from(time::epoch_seconds()).unwrap_or(i64::MAX)))
+        Witness::start(&self.program, &self.place).map(Some)
     }
 
     /// What it says of itself, if it answers.

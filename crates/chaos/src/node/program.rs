@@ -1,5 +1,6 @@
 //! What is started as a node.
 
+use std::fmt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -13,7 +14,7 @@ use crate::net::{HostId, address};
 /// Where nodes listen for clients.
 pub const CLIENT_PORT: u16 = 2181;
 const PEER_PORT: u16 = 7400;
-const ADMIN_PORT: u16 = 7070;
+pub(super) const ADMIN_PORT: u16 = 7070;
 /// Enough for the small trees of a run: several servers share a machine.
 const JAVA_HEAP: &str = "-Xmx256m";
 /// What the JVM makes of SIGTERM.
@@ -38,19 +39,55 @@ pub struct Program {
     pub path: PathBuf,
     /// The library that fakes the wall clock, if clocks are to be set.
     pub fake_time: Option<PathBuf>,
+    /// Whether it fakes the monotonic clock too, which may run fast or slow but never jump.
+    pub fakes_monotonic: bool,
 }
 
 /// A node's place in its cluster.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// Its number.
+    /// Its host.
     pub host: HostId,
-    /// The numbers of the nodes that found the cluster.
+    /// Its number in the cluster. A founder's is its host's; who joins gets a new one, for a number is never given twice.
+    pub number: u8,
+    /// The hosts of the nodes that found the cluster.
     pub founders: Vec<HostId>,
-    /// The node that it asks to be let in, if it is no founder.
-    pub joins: Option<HostId>,
+    /// How it comes in, if it is no founder.
+    pub joins: Option<Join>,
     /// Its folder: configuration, log, what its clock shows.
     pub home: PathBuf,
+}
+
+/// How a node comes into a cluster that others have founded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Join {
+    /// The member that it asks.
+    pub member: HostId,
+    /// Whether it is to vote at once.
+    pub votes: bool,
+}
+
+/// What a node's clock shows.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ClockSetting {
+    /// How far the wall clock is off, in seconds.
+    pub offset: i64,
+    /// Seconds that go by on the clock while one goes by.
+    pub rate: f64,
+}
+
+impl Default for ClockSetting {
+    fn default() -> Self {
+        Self { offset: 0, rate: 1.0 }
+    }
+}
+
+impl fmt::Display for ClockSetting {
+    /// As libfaketime reads it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:+}s", self.offset)?;
+        if self.rate == 1.0 { Ok(()) } else { write!(f, " x{}", self.rate) }
+    }
 }
 
 impl Place {
@@ -59,14 +96,14 @@ impl Place {
         self.home.join("clock")
     }
 
-    /// Sets how far the node's wall clock is off. Matters only to a program whose clock is faked.
+    /// Sets the node's clock. Matters only to a program whose clock is faked.
     ///
     /// # Errors
     /// If the file that says so can't be written.
-    pub fn set_clock(&self, seconds: i64) -> Result<()> {
+    pub fn set_clock(&self, setting: ClockSetting) -> Result<()> {
         // A rename: the node may read at any moment.
         let new = self.home.join("clock.new");
-        std::fs::write(&new, format!("{seconds:+}s\n")).context("write a node's clock")?;
+        std::fs::write(&new, format!("{setting}\n")).context("write a node's clock")?;
         std::fs::rename(new, self.clock()).context("set a node's clock")
     }
 }
@@ -82,13 +119,14 @@ impl Program {
         Ok(command)
     }
 
-    /// Gives a process the node's wall clock.
+    /// Gives a process the node's clock.
     pub(super) fn fake_clock(&self, place: &Place, command: &mut Command) {
-        if let Some(library) = &self.fake_time {
-            // Only the wall clock: a monotonic clock that jumps is a broken machine.
-            command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", place.clock());
-            command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-            command.env("DONT_FAKE_MONOTONIC", "1");
+        let Some(library) = &self.fake_time else { return };
+        command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", place.clock());
+        command.env("FAKETIME_NO_CACHE", "1");
+        if !self.fakes_monotonic {
+            // A monotonic clock that jumps is a broken machine.
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1");
         }
     }
 
@@ -103,7 +141,7 @@ impl Program {
         let own = address(place.host);
         let mut command = Command::new(&self.path);
         command.arg("serve").arg("--data-dir").arg(data);
-        command.args(["--node-id", &place.host.0.to_string(), "--peer", &format!("{own}:{PEER_PORT}")]);
+        command.args(["--node-id", &place.number.to_string(), "--peer", &format!("{own}:{PEER_PORT}")]);
         command.args([
             "--zookeeper",
             &format!("{own}:{CLIENT_PORT}"),
@@ -111,9 +149,14 @@ impl Program {
             &format!("{own}:{ADMIN_PORT}"),
         ]);
         command.args(["--amqp", "off", "--kafka", "off", "--disque", "off"]);
+        // All clients come from one address. Not as a flag: a version that does not know it yet would refuse to start.
+        command.env("QUORATE_CONNECTIONS_PER_ADDRESS_MAX", "0");
         let peer = |host: &HostId| format!("{}:{PEER_PORT}", address(*host));
         match &place.joins {
-            Some(member) => command.args(["--join", &peer(member)]),
+            Some(Join { member, votes }) => {
+                let role = if *votes { "voter" } else { "observer" };
+                command.args(["--join", &peer(member), "--role", role])
+            }
             None => {
                 let voters: Vec<String> =
                     place.founders.iter().map(|host| format!("{}={}", host.0, peer(host))).collect();

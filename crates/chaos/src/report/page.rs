@@ -29,6 +29,7 @@ pub(super) fn page(reports: &[Report]) -> String {
          <title>{title}</title><style>{STYLE}</style><h1>{title}</h1>"
     );
     if reports.len() > 1 {
+        html += &sums(reports);
         html += &overview(reports);
     }
     reports.iter().for_each(|report| html += &section(report));
@@ -46,6 +47,26 @@ fn verdict(report: &Report) -> String {
         1 => "<b class=\"violated\">1 violation</b>".into(),
         many => format!("<b class=\"violated\">{many} violations</b>"),
     }
+}
+
+fn sums(reports: &[Report]) -> String {
+    let sum = |count: fn(&Report) -> u64| reports.iter().map(count).sum::<u64>();
+    fn until(report: &Report) -> u64 {
+        report.phases.last().map_or(0, |phase| phase.until_ms as u64)
+    }
+    fn tallies(report: &Report, count: fn(&Tally) -> u64) -> u64 {
+        report.faults.values().map(count).sum()
+    }
+    format!(
+        "<p>{} runs in {:.1} minutes: {} held. {} faults, of which {} bit. {} requests, {} writes acknowledged.</p>",
+        reports.len(),
+        sum(until) as f64 / 60_000.0,
+        reports.iter().filter(|report| report.held()).count(),
+        sum(|report| tallies(report, |tally| tally.planned)),
+        sum(|report| tallies(report, |tally| tally.bit)),
+        sum(|report| report.totals.requests),
+        sum(|report| report.totals.writes_acknowledged),
+    )
 }
 
 fn overview(reports: &[Report]) -> String {
@@ -84,7 +105,7 @@ fn section(report: &Report) -> String {
         "<h2>{} on {}: {}</h2><p>{}. {} nodes, seed {}, {} s of faults.</p>{}<p>{} requests: {} writes acknowledged, {} \
          reads answered, {} refused with a reason, {} unanswered. {} watch events. {} sessions on {} connections, {} expired. \
          Longest time without an acknowledged write: {} ms. {} frames passed the switch; {} were cut, {} lost, {} late, {} doubled, {} \
-         out of order.</p>",
+         out of order, {} damaged.</p>",
         escape(&report.scenario),
         name(report),
         verdict(report),
@@ -109,6 +130,7 @@ fn section(report: &Report) -> String {
         report.frames.delayed,
         report.frames.duplicated,
         report.frames.reordered,
+        report.frames.corrupted,
     );
     if !report.violations.is_empty() {
         html += &format!("<pre class=violated>{}</pre>", escape(&report.violations.join("\n")));

@@ -10,11 +10,11 @@ use anyhow::{Result, bail};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use crate::faults::Stage;
+use crate::faults::{Stage, Tools};
 use crate::needs;
 use crate::node::{Kind, Program};
 use crate::report::{Evidence, Report};
-use crate::scenario::{Scenario, Spell};
+use crate::scenario::{Clocks, Scenario, Spell};
 use crate::time::elapsed;
 use crate::world::{Shape, World};
 
@@ -29,6 +29,8 @@ pub struct Options {
     pub program: PathBuf,
     /// `quorate`, for load that nobody checks.
     pub quorate: PathBuf,
+    /// The binary that a rolling upgrade goes to; a copy of `quorate` if `None`.
+    pub upgrade_to: Option<PathBuf>,
     /// Nodes that found the cluster; as the scenario says if `None`.
     pub nodes: Option<u8>,
     /// How long things go wrong; as the scenario says if `None`.
@@ -59,7 +61,7 @@ pub fn run(scenario: &Scenario, options: &Options) -> Result<(Report, Evidence)>
     if options.lying_disks && scenario.disks.is_none() {
         bail!("{} has no disks that could lie", scenario.name);
     }
-    if options.kind != Kind::Quorate && !scenario.any_server {
+    if !scenario.suits(options.kind) {
         bail!(
             "{} is about files and membership of quorate; it makes no sense with other servers",
             scenario.name
@@ -68,19 +70,23 @@ pub fn run(scenario: &Scenario, options: &Options) -> Result<(Report, Evidence)>
     let origin = elapsed();
     let nodes = options.nodes.unwrap_or(scenario.nodes);
     let chaos = options.chaos.unwrap_or(Duration::from_secs(scenario.seconds));
-    let spares = if scenario.name == "replace" { (nodes - 1) / 2 } else { 0 };
     let shape = Shape {
         nodes,
-        spares,
+        spares: scenario.spares,
         disks: scenario.disks,
         lying_disks: options.lying_disks,
         failing_devices: scenario.devices_fail,
         seed: options.seed,
     };
-    let fake_time = if scenario.clocks { needs::fake_time() } else { None };
-    let program = Program { kind: options.kind, path: options.program.clone(), fake_time };
+    let program = Program {
+        kind: options.kind,
+        path: options.program.clone(),
+        fake_time: needs::fake_time().filter(|_| scenario.clocks != Clocks::Real),
+        fakes_monotonic: scenario.clocks == Clocks::All,
+    };
     let world = World::create(&shape, program)?;
-    let stage = Stage::new(world, StdRng::seed_from_u64(options.seed));
+    let tools = Tools { quorate: options.quorate.clone(), upgrade_to: options.upgrade_to.clone() };
+    let stage = Stage::new(world, tools, StdRng::seed_from_u64(options.seed));
     let mut report = Report::new(scenario, options, nodes);
     let evidence = phases::run(scenario, options, chaos, origin, stage, &mut report)?;
     Ok((report, evidence))

@@ -2,25 +2,19 @@
 
 use std::time::Duration;
 
-use rand::Rng;
-use rand::rngs::StdRng;
-
-use super::{Scenario, Spell, mixed};
+use super::{Clocks, Scenario, Spell, mixed, spells};
 use crate::disk::FileSystem;
-use crate::disk::rot::Damage;
-use crate::faults::{
-    BreakDevice, CutPower, FillDisk, Flapping, Kill, LoseDisk, Partition, Pause, RollingRestart, Rot,
-    RotTail, Shape, SkewClock, SlowDisk, StickDisk, Weather, Where, Who,
-};
+use crate::faults::{FailDisk, How, Rolling, RotTail, SlowDisk, StickDisk};
 
 const PLAIN: Scenario = Scenario {
     name: "",
     about: "",
     nodes: 3,
+    spares: 0,
     seconds: 40,
     disks: None,
     devices_fail: false,
-    clocks: false,
+    clocks: Clocks::Real,
     throttles: false,
     bulk: false,
     any_server: true,
@@ -33,26 +27,54 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "kill-leader",
         about: "kill -9 of the leader, again and again",
-        next: kill_leader,
+        next: spells::kill_leader,
         ..PLAIN
     },
     Scenario {
         name: "kill-follower",
         about: "kill -9 of one that does not lead",
-        next: kill_follower,
+        next: spells::kill_follower,
         ..PLAIN
     },
     Scenario {
         name: "kill-all",
         about: "kill -9 of all nodes at once, or of a majority",
-        next: kill_all,
+        next: spells::kill_all,
         ..PLAIN
     },
-    Scenario { name: "pause", about: "SIGSTOP and SIGCONT of leaders and others", next: pause, ..PLAIN },
+    Scenario {
+        name: "pause",
+        about: "SIGSTOP and SIGCONT of leaders and others",
+        next: spells::pause,
+        ..PLAIN
+    },
     Scenario {
         name: "rolling-restart",
         about: "SIGTERM and a new start of one node after another",
-        next: |_, _| Spell::of(RollingRestart::default(), 0, 3000),
+        next: |_, _| Spell::of(Rolling::new(How::Stop), 0, 3000),
+        ..PLAIN
+    },
+    Scenario {
+        name: "rolling-kill",
+        about: "kill -9 and a new start of one node after another",
+        next: |_, _| Spell::of(Rolling::new(How::Kill), 0, 3000),
+        ..PLAIN
+    },
+    Scenario {
+        name: "rolling-upgrade",
+        about: "one node after another goes on with another binary, and back",
+        any_server: false,
+        seconds: 60,
+        next: spells::upgrade,
+        ..PLAIN
+    },
+    Scenario {
+        name: "membership",
+        about: "nodes join, are promoted, demoted, taken out and replaced, from 3 to 5 and back; kills and partitions in the middle",
+        any_server: false,
+        spares: 2,
+        seconds: 90,
+        next: spells::members,
         ..PLAIN
     },
     Scenario {
@@ -60,36 +82,50 @@ pub const SCENARIOS: &[Scenario] = &[
         about: "partitions of every shape",
         nodes: 5,
         seconds: 60,
-        next: partitions,
+        next: spells::partitions,
         ..PLAIN
     },
-    Scenario { name: "flapping", about: "links that come and go", next: flapping, ..PLAIN },
+    Scenario { name: "flapping", about: "links that come and go", next: spells::flapping, ..PLAIN },
     Scenario {
         name: "slow-network",
         about: "latency, jitter, loss, duplication, reordering, narrow links",
         seconds: 60,
-        next: weather,
+        next: spells::weather,
+        ..PLAIN
+    },
+    Scenario {
+        name: "corruption",
+        about: "bits flip on the wire: TCP's checksum finds them, and all is sent again",
+        next: spells::corruption,
         ..PLAIN
     },
     Scenario {
         name: "clock-skew",
         about: "wall clocks that jump by seconds, hours, years",
-        clocks: true,
-        next: clocks,
+        clocks: Clocks::Wall,
+        next: spells::clocks,
+        ..PLAIN
+    },
+    Scenario {
+        name: "clock-drift",
+        about: "all clocks of nodes run fast or slow, also those that only measure",
+        clocks: Clocks::All,
+        seconds: 60,
+        next: spells::drift,
         ..PLAIN
     },
     Scenario {
         name: "power-cut-ext4",
         about: "true power cuts: what ext4 had not written is lost",
         disks: Some(FileSystem::Ext4),
-        next: power,
+        next: spells::power,
         ..PLAIN
     },
     Scenario {
         name: "power-cut-xfs",
         about: "true power cuts: what XFS had not written is lost",
         disks: Some(FileSystem::Xfs),
-        next: power,
+        next: spells::power,
         ..PLAIN
     },
     Scenario {
@@ -97,7 +133,7 @@ pub const SCENARIOS: &[Scenario] = &[
         about: "a disk runs full; the node ends, and comes back when there is space",
         disks: Some(FileSystem::Ext4),
         bulk: true,
-        next: |round, _| Spell::of(FillDisk::new(alternate(round)), 10_000, 4000),
+        next: |round, _| Spell::of(FailDisk::full(spells::alternate(round)), 10_000, 4000),
         ..PLAIN
     },
     Scenario {
@@ -105,7 +141,7 @@ pub const SCENARIOS: &[Scenario] = &[
         about: "writes and syncs fail; the node ends, and comes back on a disk that works",
         disks: Some(FileSystem::Ext4),
         devices_fail: true,
-        next: disk_errors,
+        next: spells::disk_errors,
         ..PLAIN
     },
     Scenario {
@@ -113,7 +149,7 @@ pub const SCENARIOS: &[Scenario] = &[
         about: "the same on XFS",
         disks: Some(FileSystem::Xfs),
         devices_fail: true,
-        next: disk_errors,
+        next: spells::disk_errors,
         ..PLAIN
     },
     Scenario {
@@ -121,14 +157,18 @@ pub const SCENARIOS: &[Scenario] = &[
         about: "a disk takes few writes a second",
         disks: Some(FileSystem::Ext4),
         throttles: true,
-        next: |round, rng| Spell::of(SlowDisk::new(alternate(round), pick(rng, &[5, 20, 50])), 6000, 3000),
+        next: |round, rng| {
+            Spell::of(SlowDisk::new(spells::alternate(round), spells::pick(rng, &[5, 20, 50])), 6000, 3000)
+        },
         ..PLAIN
     },
     Scenario {
         name: "stuck-disk",
         about: "a disk answers nothing for seconds",
         disks: Some(FileSystem::Ext4),
-        next: |round, rng| Spell::of(StickDisk::new(alternate(round)), pick(rng, &[500, 2000, 6000]), 3000),
+        next: |round, rng| {
+            Spell::of(StickDisk::new(spells::alternate(round)), spells::pick(rng, &[500, 2000, 6000]), 3000)
+        },
         ..PLAIN
     },
     Scenario {
@@ -137,7 +177,7 @@ pub const SCENARIOS: &[Scenario] = &[
         any_server: false,
         bulk: true,
         seconds: 60,
-        next: rot,
+        next: spells::rot,
         ..PLAIN
     },
     Scenario {
@@ -148,11 +188,12 @@ pub const SCENARIOS: &[Scenario] = &[
         ..PLAIN
     },
     Scenario {
-        name: "replace",
-        about: "a node refuses its damaged files and another joins in its place",
+        name: "damage",
+        about: "every kind of damage to every kind of file; who refuses is taken out and joins again with nothing",
         any_server: false,
-        nodes: 5,
-        next: |round, rng| Spell::of(Rot::new(damage(round), true), 500, rng.random_range(1000..3000)),
+        bulk: true,
+        seconds: 120,
+        next: spells::every_damage,
         ..PLAIN
     },
     Scenario {
@@ -180,105 +221,12 @@ pub fn by_name(name: &str) -> Option<&'static Scenario> {
     SCENARIOS.iter().find(|scenario| scenario.name == name)
 }
 
-pub(super) fn pick<T: Copy>(rng: &mut StdRng, from: &[T]) -> T {
-    from[rng.random_range(0..from.len())]
-}
-
-fn alternate(round: u32) -> Who {
-    if round.is_multiple_of(2) { Who::Leader } else { Who::Follower }
-}
-
-fn damage(round: u32) -> Damage {
-    [Damage::Bit, Damage::Sector, Damage::Truncated][round as usize % 3]
-}
-
-fn kill_leader(_: u32, rng: &mut StdRng) -> Spell {
-    Spell::of(Kill::new(Who::Leader), rng.random_range(300..2500), rng.random_range(1000..3000))
-}
-
-fn kill_follower(_: u32, rng: &mut StdRng) -> Spell {
-    Spell::of(Kill::new(Who::Follower), rng.random_range(300..2500), rng.random_range(500..2000))
-}
-
-fn kill_all(round: u32, rng: &mut StdRng) -> Spell {
-    let who = if round.is_multiple_of(3) { Who::Majority } else { Who::All };
-    Spell::of(Kill::new(who), rng.random_range(0..1500), rng.random_range(2500..4000))
-}
-
-fn pause(round: u32, rng: &mut StdRng) -> Spell {
-    let who = [Who::Leader, Who::Follower, Who::Leader, Who::Majority, Who::All][round as usize % 5];
-    Spell::of(Pause::new(who), rng.random_range(300..4000), rng.random_range(1000..3000))
-}
-
-fn partitions(round: u32, rng: &mut StdRng) -> Spell {
-    let shapes = [
-        Shape::Isolate(Who::Leader),
-        Shape::Split,
-        Shape::Ring,
-        Shape::Bridge,
-        Shape::Deaf(Who::Leader),
-        Shape::Mute(Who::Leader),
-        Shape::IsolateFromAll(Who::Leader),
-        Shape::Isolate(Who::Follower),
-        Shape::Deaf(Who::Follower),
-        Shape::Mute(Who::Follower),
-        Shape::Scattered,
-    ];
-    let shape = shapes[round as usize % shapes.len()];
-    Spell::of(Partition::new(shape), rng.random_range(1500..5000), rng.random_range(1000..2500))
-}
-
-fn flapping(round: u32, rng: &mut StdRng) -> Spell {
-    Spell::of(Flapping::new(alternate(round)), rng.random_range(4000..8000), rng.random_range(1000..2000))
-}
-
-/// Weather of each kind in turn, as bad as a cluster in one region should bear.
-pub(super) fn weather(round: u32, rng: &mut StdRng) -> Spell {
-    let place = pick(rng, &[Where::Nodes, Where::Everywhere, Where::Around(Who::Leader)]);
-    let ms = |ms| Duration::from_millis(ms);
-    let weather = match round % 6 {
-        0 => Weather::latency(place, ms(pick(rng, &[5, 20, 40]))),
-        1 => Weather::jitter(place, ms(pick(rng, &[10, 40]))),
-        2 => Weather::loss(place, pick(rng, &[0.01, 0.05, 0.2])),
-        3 => Weather::duplication(place, pick(rng, &[0.05, 0.3])),
-        4 => Weather::reordering(place, pick(rng, &[0.05, 0.3])),
-        _ => Weather::narrow(place, pick(rng, &[50_000, 200_000])),
-    };
-    Spell::of(weather, rng.random_range(5000..8000), rng.random_range(1000..2000))
-}
-
-fn clocks(round: u32, rng: &mut StdRng) -> Spell {
-    const YEAR: i64 = 365 * 86_400;
-    let seconds = pick(rng, &[-5, 5, 3600, -3600, YEAR, -YEAR]);
-    let who = [Who::Leader, Who::Follower, Who::All][round as usize % 3];
-    Spell::of(SkewClock::new(who, seconds), rng.random_range(2000..5000), rng.random_range(500..2000))
-}
-
-/// Cuts of one, some and all nodes.
-pub(crate) fn power(round: u32, rng: &mut StdRng) -> Spell {
-    let who = [Who::All, Who::Leader, Who::Majority, Who::Follower][round as usize % 4];
-    Spell::of(CutPower::new(who), rng.random_range(0..1000), rng.random_range(1500..3000))
-}
-
-fn disk_errors(round: u32, rng: &mut StdRng) -> Spell {
-    let who = alternate(round / 2);
-    let quiet = rng.random_range(2000..4000);
-    if round.is_multiple_of(2) {
-        Spell::of(LoseDisk::new(who), 2000, quiet)
-    } else {
-        Spell::of(BreakDevice::new(who), 5000, quiet)
-    }
-}
-
-fn rot(round: u32, _: &mut StdRng) -> Spell {
-    Spell::of(Rot::new(damage(round), false), 0, 1000)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use rand::SeedableRng;
+    use rand::rngs::StdRng;
 
     use super::*;
 

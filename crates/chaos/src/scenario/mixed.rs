@@ -6,10 +6,10 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 use super::Spell;
-use super::catalog::pick;
+use super::spells::pick;
 use crate::faults::{
-    CutPower, Fault, FillDisk, Flapping, Kill, LoseDisk, Partition, Pause, Repeat, Shape, StickDisk, Weather,
-    Where, Who,
+    CutPower, FailDisk, Fault, Flapping, Kill, Partition, Pause, Repeat, Shape, StickDisk, Weather, Where,
+    Who,
 };
 
 /// How long a mix lasts.
@@ -64,8 +64,8 @@ fn disk(rng: &mut StdRng) -> Box<dyn Fault> {
         1 => Box::new(Repeat::new(|| CutPower::new(Who::All))),
         2 => Box::new(Repeat::new(|| CutPower::new(Who::Majority))),
         3 => Box::new(StickDisk::new(Who::Leader)),
-        4 => Box::new(FillDisk::new(Who::Any)),
-        5 => Box::new(LoseDisk::new(Who::Minority)),
+        4 => Box::new(FailDisk::full(Who::Any)),
+        5 => Box::new(FailDisk::lost(Who::Minority)),
         _ => Box::new(StickDisk::new(Who::Minority)),
     }
 }

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod mixed;
+mod spells;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ pub use catalog::{SCENARIOS, by_name};
 
 use crate::disk::FileSystem;
 use crate::faults::Fault;
+use crate::node::Kind;
 
 /// Some faults at a time, and what comes after them.
 pub struct Spell {
@@ -32,6 +34,17 @@ impl Spell {
     }
 }
 
+/// The clocks that nodes have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Clocks {
+    /// The machine's.
+    Real,
+    /// Wall clocks that can be set.
+    Wall,
+    /// Clocks that can run fast or slow, all of them.
+    All,
+}
+
 /// A list of things that go wrong.
 pub struct Scenario {
     /// What it is called.
@@ -40,14 +53,16 @@ pub struct Scenario {
     pub about: &'static str,
     /// How many nodes found the cluster, unless somebody wants more or fewer.
     pub nodes: u8,
+    /// Hosts for nodes that join later.
+    pub spares: u8,
     /// How long things go wrong, unless somebody wants it longer or shorter.
     pub seconds: u64,
     /// The disks that it needs.
     pub disks: Option<FileSystem>,
     /// Whether it makes devices fail.
     pub devices_fail: bool,
-    /// Whether it sets clocks.
-    pub clocks: bool,
+    /// The clocks that nodes have.
+    pub clocks: Clocks,
     /// Whether it slows disks.
     pub throttles: bool,
     /// Whether the log must grow fast, for a disk to be needed at all times.
@@ -56,4 +71,11 @@ pub struct Scenario {
     pub any_server: bool,
     /// What goes wrong next, in the spell of this number.
     pub next: fn(u32, &mut StdRng) -> Spell,
+}
+
+impl Scenario {
+    /// Whether it makes sense with this server.
+    pub fn suits(&self, kind: Kind) -> bool {
+        self.any_server || kind == Kind::Quorate
+    }
 }

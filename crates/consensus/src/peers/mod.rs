@@ -20,7 +20,7 @@ pub(crate) use inbound::run_listener;
 pub(crate) use introduction::{Failure as IntroductionFailure, introduce};
 pub(crate) use link::Link;
 pub(crate) use network::GroupNetworks;
-pub(crate) use registry::Peers;
+pub(crate) use registry::{Greeter, Peers};
 pub(crate) use snapshot_receiver::SnapshotReceiver;
 
 /// The connections between a pair of nodes, by what must not wait for what.

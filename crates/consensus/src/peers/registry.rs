@@ -16,16 +16,22 @@ use crate::wire;
 /// Says who we are, and judges what others say they are.
 pub(crate) struct Greeter {
     identity: Identity,
+    /// Drawn at the starts before this one.
+    boots: Vec<u64>,
     known: Mutex<KnownPeers>,
 }
 
 impl Greeter {
-    pub(crate) fn new(identity: Identity, known: KnownPeers) -> Self {
-        Self { identity, known: Mutex::new(known) }
+    pub(crate) fn new(identity: Identity, boots: Vec<u64>, known: KnownPeers) -> Self {
+        Self { identity, boots, known: Mutex::new(known) }
+    }
+
+    fn own_hello(&self) -> wire::Hello {
+        wire::Hello { boots: self.boots.clone(), ..self.identity.hello() }
     }
 
     pub(crate) fn hello(&self, target: NodeId, lane: Lane) -> wire::Hello {
-        wire::Hello { lane: lane as u32, target: target.0, ..self.identity.hello() }
+        wire::Hello { lane: lane as u32, target: target.0, ..self.own_hello() }
     }
 
     /// The caller's side: is this the node that was meant, and may we talk to it?
@@ -45,7 +51,7 @@ impl Greeter {
     pub(crate) fn welcome(&self, hello: &wire::Hello) -> (wire::Welcome, Result<Option<Lane>, Refused>) {
         let verdict = self.judge(hello);
         let refusal = verdict.as_ref().err().map(ToString::to_string).unwrap_or_default();
-        (wire::Welcome { hello: Some(self.identity.hello()), refusal }, verdict)
+        (wire::Welcome { hello: Some(self.own_hello()), refusal }, verdict)
     }
 
     /// What to tell a peer of the others, if it is not what it was told before.
@@ -94,8 +100,8 @@ pub(crate) struct Peers {
 }
 
 impl Peers {
-    pub(crate) fn new(runtime: Runtime, identity: Identity, known: KnownPeers) -> Self {
-        Self { runtime, greeter: Arc::new(Greeter::new(identity, known)), links: Mutex::default() }
+    pub(crate) fn new(runtime: Runtime, greeter: Greeter) -> Self {
+        Self { runtime, greeter: Arc::new(greeter), links: Mutex::default() }
     }
 
     pub(crate) fn greeter(&self) -> &Arc<Greeter> {

@@ -44,6 +44,7 @@ pub(crate) struct SnapshotStore {
     dir: PathBuf,
     current: Arc<Mutex<Option<SnapshotFile>>>,
     failure: Arc<SetOnce<String>>,
+    adopting: Arc<tokio::sync::Mutex<()>>,
 }
 
 fn damaged(path: &Path, what: &str) -> io::Error {
@@ -64,7 +65,7 @@ impl SnapshotStore {
                 disk.remove(&path).await?;
             }
         }
-        Ok(Self { disk, dir, current: Arc::default(), failure: Arc::default() })
+        Ok(Self { disk, dir, current: Arc::default(), failure: Arc::default(), adopting: Arc::default() })
     }
 
     /// A reader of the newest snapshot, for a node that starts.
@@ -115,19 +116,23 @@ impl SnapshotStore {
         Ok((path, file))
     }
 
-    /// Flushes a file that is `written`, gives it its final name, and forgets older snapshots.
+    /// Flushes a file that is `written`, gives it its final name, and removes older snapshots: this one, if a newer one has
+    /// come in the meantime.
     pub(crate) async fn adopt(&self, mut file: SnapshotFile, written: &dyn File) -> io::Result<SnapshotFile> {
+        // One that is built here and one that is received may be finished at the same time.
+        let _one_at_a_time = self.adopting.lock().await;
         self.fatal(&file.path, written.sync_data().await)?;
         let path = self.dir.join(format!("{}.{FINISHED}", stem(&file.header)));
         self.disk.rename(&file.path, &path).await?;
         self.fatal(&self.dir, self.disk.sync_dir(&self.dir).await)?;
-        for older in self.finished().await? {
-            if older < path {
-                self.disk.remove(&older).await?;
-            }
-        }
         file.path = path;
-        self.set_current(file.clone());
+        let mut finished = self.finished().await?;
+        if finished.pop().as_ref() == Some(&file.path) {
+            self.set_current(file.clone());
+        }
+        for older in finished {
+            self.disk.remove(&older).await?;
+        }
         Ok(file)
     }
 

@@ -105,6 +105,10 @@ pub enum Kind {
     Leave,
     /// The leader, or the node that it is about, is killed while the membership changes.
     KillInChange,
+    /// The leader ends a session, is cut off before the others know, and comes back when the session's client has.
+    ExpiryOfDeposed,
+    /// The leader ends a session while its client, which was silent for long, is coming back.
+    ExpiryOfAttached,
     /// Only a quorum is healed, and serves while a node of the rest is never mended.
     NeverMended,
 }
@@ -124,7 +128,7 @@ pub enum Track {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 50] = [
+    pub const ALL: [Kind; 52] = [
         Kind::Isolate,
         Kind::IsolateLeader,
         Kind::Mute,
@@ -174,6 +178,8 @@ impl Kind {
         Kind::Demote,
         Kind::Leave,
         Kind::KillInChange,
+        Kind::ExpiryOfDeposed,
+        Kind::ExpiryOfAttached,
         Kind::NeverMended,
     ];
 
@@ -197,7 +203,9 @@ impl Kind {
             | Kind::CutClientHost
             | Kind::PauseNode
             | Kind::SlowNode
-            | Kind::PauseClients => Track::Network,
+            | Kind::PauseClients
+            | Kind::ExpiryOfDeposed
+            | Kind::ExpiryOfAttached => Track::Network,
             Kind::JoinObserver
             | Kind::JoinVoter
             | Kind::Promote
@@ -212,7 +220,13 @@ impl Kind {
     /// How many nodes must found the cluster, at least, for it to make sense.
     pub fn founders_min(self) -> u64 {
         match self {
-            Kind::Mute | Kind::Deaf | Kind::KillInElection | Kind::FlappingLink | Kind::KillInInstall => 2,
+            Kind::Mute
+            | Kind::Deaf
+            | Kind::KillInElection
+            | Kind::FlappingLink
+            | Kind::KillInInstall
+            | Kind::ExpiryOfDeposed
+            | Kind::ExpiryOfAttached => 2,
             // One node is lost for ever, and the others must be a quorum.
             Kind::FlippedBit
             | Kind::ZeroedSector

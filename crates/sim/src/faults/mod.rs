@@ -7,6 +7,7 @@ mod change;
 mod clock;
 mod damage;
 mod disk;
+mod expiry;
 mod kind;
 mod moments;
 mod nemesis;

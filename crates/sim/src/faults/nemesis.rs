@@ -10,8 +10,8 @@ use runtime::disk::sim::Crash;
 use tracing::info;
 
 use super::{
-    Active, Kind, Plan, Planned, Roster, Scene, Tally, change, clock, damage, disk, moments, network, pause,
-    process, strangers,
+    Active, Kind, Plan, Planned, Roster, Scene, Tally, change, clock, damage, disk, expiry, moments, network,
+    pause, process, strangers,
 };
 use crate::world::{End, Phase, Standing, World};
 
@@ -263,6 +263,8 @@ fn begin(kind: Kind, scene: Scene<'_>) -> Option<Box<dyn Active>> {
         Kind::Demote => change::demote(scene),
         Kind::Leave => change::leave(scene),
         Kind::KillInChange => change::kill_in_change(scene),
+        Kind::ExpiryOfDeposed => expiry::of_deposed(scene),
+        Kind::ExpiryOfAttached => expiry::of_attached(scene),
         Kind::NeverMended => None,
     }
 }

@@ -15,12 +15,18 @@ fn sum(world: &World, ways: &[Way], of: fn(&Traffic) -> u64) -> u64 {
 }
 
 /// Ways that are cut for as long as it lasts.
-struct Cut {
+pub(super) struct Cut {
     ways: Vec<Way>,
     dropped_before: u64,
 }
 
 impl Cut {
+    /// A node and its peers do not hear each other.
+    pub(super) fn from_peers(world: &mut World, node: u64) -> Option<Box<dyn Active>> {
+        let ways = both(outward(node, &peers(world, node)));
+        Self::begin(world, ways)
+    }
+
     fn begin(world: &mut World, ways: Vec<Way>) -> Option<Box<dyn Active>> {
         if ways.is_empty() {
             return None;
@@ -227,9 +233,23 @@ pub(super) fn stuck_lane(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
 }
 
 /// Links on which messages take long.
-struct Slow {
+pub(super) struct Slow {
     ways: Vec<Way>,
     delayed_before: u64,
+}
+
+impl Slow {
+    /// All between a node and its peers takes up to `latency`.
+    pub(super) fn to_peers(world: &mut World, node: u64, latency: Duration) -> Box<dyn Active> {
+        let ways = outward(node, &peers(world, node));
+        Self::begin(world, ways, Some(latency))
+    }
+
+    fn begin(world: &mut World, ways: Vec<Way>, latency: Option<Duration>) -> Box<dyn Active> {
+        let delayed_before = sum(world, &both(ways.clone()), |traffic| traffic.delayed);
+        ways.iter().for_each(|way| world.slow(*way, latency));
+        Box::new(Slow { ways, delayed_before })
+    }
 }
 
 impl Active for Slow {
@@ -245,9 +265,7 @@ pub(super) fn slow_links(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
     to.retain(|_| scene.rng.random_bool(0.7));
     let ways = outward(node, &to);
     let latency = [50, 200, 1000, 3000].choose(scene.rng).copied().map(Duration::from_millis);
-    let delayed_before = sum(scene.world, &both(ways.clone()), |traffic| traffic.delayed);
-    ways.iter().for_each(|way| scene.world.slow(*way, latency));
-    (!ways.is_empty()).then(|| Box::new(Slow { ways, delayed_before }) as Box<dyn Active>)
+    (!ways.is_empty()).then(|| Slow::begin(scene.world, ways, latency))
 }
 
 /// Links whose connections break now and then.

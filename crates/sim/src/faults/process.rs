@@ -156,18 +156,39 @@ pub(super) fn stop(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
 struct KillInElection {
     nodes: Vec<u64>,
     second: Option<u64>,
-    second_at: Duration,
+    then: Then,
+    end: End,
     bites: u64,
+}
+
+/// When the second node is ended.
+enum Then {
+    /// At some time.
+    At(Duration),
+    /// As soon as it is in a newer term than this one: it has just voted.
+    Voted(u64),
+}
+
+impl Then {
+    fn is_now(&self, world: &World, node: u64) -> bool {
+        match self {
+            Then::At(time) => world.elapsed() >= *time,
+            Then::Voted(term) => {
+                world.machine(node).view().is_some_and(|view| view.group.watermarks().term > *term)
+            }
+        }
+    }
 }
 
 impl Active for KillInElection {
     fn watch(&mut self, world: &mut World, _rng: &mut StdRng) -> bool {
-        if world.elapsed() >= self.second_at
-            && let Some(second) = self.second.take()
+        if let Some(second) = self.second
+            && self.then.is_now(world, second)
             && matches!(*world.machine(second).phase.borrow(), Phase::Running(_))
         {
+            self.second = None;
             self.bites = u64::from(world.leader().is_none());
-            world.end(second, End::Kill);
+            world.end(second, self.end);
             self.nodes.push(second);
         }
         false
@@ -187,8 +208,14 @@ pub(super) fn kill_in_election(scene: Scene<'_>) -> Option<Box<dyn Active>> {
     let leader = scene.free_leader()?;
     let others: Vec<u64> = scene.free_nodes().into_iter().filter(|node| *node != leader).collect();
     let second = others.choose(scene.rng).copied()?;
+    let term = scene.world.machine(second).view()?.group.watermarks().term;
     scene.world.end(leader, End::Kill);
-    let wait = Duration::from_millis(scene.rng.random_range(50..900)).min(scene.lasts / 2);
-    let second_at = scene.world.elapsed() + wait;
-    Some(Box::new(KillInElection { nodes: vec![leader], second: Some(second), second_at, bites: 0 }))
+    let then = if scene.rng.random_bool(0.5) {
+        let wait = Duration::from_millis(scene.rng.random_range(50..900)).min(scene.lasts / 2);
+        Then::At(scene.world.elapsed() + wait)
+    } else {
+        Then::Voted(term)
+    };
+    let end = if scene.rng.random_bool(0.5) { End::Kill } else { End::PowerLoss(Crash::LoseUnsynced) };
+    Some(Box::new(KillInElection { nodes: vec![leader], second: Some(second), then, end, bites: 0 }))
 }

@@ -18,6 +18,9 @@ struct Stranger {
     stage: Stage,
     /// The disk that it comes back with; `None` for an empty one.
     copy: Option<Copy>,
+    /// How often its supervisor starts it again while it is a stranger, and when next.
+    restarts: u64,
+    restart_at: Duration,
     took_part: Option<String>,
 }
 
@@ -34,6 +37,9 @@ enum Stage {
     Copied(Duration),
     /// It works until then, as soon as it has heard of a leader.
     Restarted(Duration),
+    /// Its leader has seen its newest start; the other voters are told until then, and must have heard of entries beyond this
+    /// one.
+    Known { until: Duration, committed: u64 },
     /// It is a stranger until then. What was committed at this index has to be out of its reach.
     Strange { until: Duration, committed: u64 },
     /// It was not possible.
@@ -42,7 +48,13 @@ enum Stage {
 
 /// Long enough for what is written lazily to be on disk, and for elections to be held.
 const WORKS_FOR: Duration = Duration::from_millis(1500);
+/// Peers tell each other of starts twice a second.
+const SPREADS_FOR: Duration = Duration::from_millis(600);
+/// After so long without the others knowing, it is left at that.
+const SPREADS_FOR_MAX: Duration = Duration::from_secs(5);
 const STRANGE_FOR: Duration = Duration::from_secs(4);
+/// A supervisor starts a node that gets nowhere again that often.
+const RESTART_EVERY: Duration = Duration::from_millis(120);
 
 impl Stranger {
     fn begin(scene: Scene<'_>, with_copy: bool) -> Option<Box<dyn Active>> {
@@ -58,7 +70,14 @@ impl Stranger {
         });
         let now = scene.world.elapsed();
         let stage = if with_copy { Stage::Copied(now + WORKS_FOR) } else { Stage::Restarted(now) };
-        Some(Box::new(Stranger { node, stage, copy, took_part: None }))
+        Some(Box::new(Stranger {
+            node,
+            stage,
+            copy,
+            restarts: 0,
+            restart_at: Duration::ZERO,
+            took_part: None,
+        }))
     }
 
     fn next(&mut self, world: &mut World, roster: &Roster) -> Stage {
@@ -72,15 +91,28 @@ impl Stranger {
             Stage::Restarted(until) if now >= until => {
                 match &*std::rc::Rc::clone(world.machine(self.node)).phase.borrow() {
                     Phase::Running(view) if !self.is_known(view) => self.stage,
-                    Phase::Running(_) if roster.can_lose(world, self.node) => {
-                        Stage::Strange { until, committed: 0 }
+                    Phase::Running(view) => {
+                        let committed = view.group.watermarks().committed.map_or(0, |entry| entry.index);
+                        Stage::Known { until: now + SPREADS_FOR, committed }
                     }
                     Phase::Starting => self.stage,
                     _ => Stage::Given,
                 }
             }
+            Stage::Known { until, .. } if now > until + SPREADS_FOR_MAX => Stage::Given,
+            Stage::Known { until, committed }
+                if now >= until && self.others_know(world, roster, committed) =>
+            {
+                let may = roster.can_lose(world, self.node);
+                if may { Stage::Strange { until, committed: 0 } } else { Stage::Given }
+            }
             Stage::Strange { until, committed } => {
                 self.look(world, committed);
+                if self.restarts > 0 && now >= self.restart_at {
+                    self.restarts -= 1;
+                    self.restart_at = now + RESTART_EVERY;
+                    super::nemesis::restart(world, self.node);
+                }
                 Stage::Strange { until, committed }
             }
             stage => stage,
@@ -95,6 +127,17 @@ impl Stranger {
         is_led && self.copy.as_ref().is_none_or(|copy| committed > copy.last_index)
     }
 
+    /// Whether all other voters are there and have heard what was committed after entry `committed`. One that was cut off since
+    /// can't know that the copy is old, and nothing that it could ask.
+    fn others_know(&self, world: &World, roster: &Roster, committed: u64) -> bool {
+        let others = roster.voters().into_iter().filter(|voter| *voter != self.node);
+        let mut views = others.map(|voter| world.machine(voter).view());
+        views.all(|view| {
+            let heard = view.and_then(|view| view.group.watermarks().committed);
+            heard.is_some_and(|entry| entry.index > committed)
+        })
+    }
+
     /// Brings it back as a stranger.
     fn exchange(&mut self, world: &mut World) -> Stage {
         let committed = world.machines().filter_map(|machine| machine.view());
@@ -103,6 +146,9 @@ impl Stranger {
         let copied = self.copy.as_ref().map(|copy| (copy.disk.clone(), copy.last_index));
         let (disk, last_index) = copied.unwrap_or_else(|| (world.empty_disk(1000 + self.node), None));
         world.change_disk(self.node, disk);
+        // So often that it was started more often than the node that it says to be ever was.
+        self.restarts = world.machine(self.node).starts() + 1;
+        self.restart_at = world.elapsed() + RESTART_EVERY;
         world.start(self.node);
         let committed = committed.unwrap_or(0).max(last_index.map_or(0, |index| index + 1));
         info!(node = self.node, committed, "comes back as a stranger");

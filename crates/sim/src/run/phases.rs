@@ -9,6 +9,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::cast::Cast;
+use super::durable::Durable;
 use super::invariants::Invariants;
 use super::observe::Observer;
 use super::replicas;
@@ -46,6 +47,7 @@ pub(super) struct Phases {
     quorum_served_after: Option<Duration>,
     observer: Observer,
     invariants: Invariants,
+    durable: Durable,
     steps: u64,
 }
 
@@ -68,6 +70,7 @@ impl Phases {
             quorum_served_after: None,
             observer: Observer::default(),
             invariants: Invariants::default(),
+            durable: Durable::default(),
             steps: 0,
         }
     }
@@ -268,6 +271,7 @@ impl Phases {
         }
         if self.steps.is_multiple_of(CHECK_EVERY) {
             self.invariants.look(&self.world)?;
+            self.durable.look(&self.world)?;
         }
         self.nemesis.step(&mut self.world)
     }

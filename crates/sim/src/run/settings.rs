@@ -112,7 +112,8 @@ fn client(rng: &mut StdRng, id: u32) -> ClientSettings {
         habits: Habits {
             burst: pick(rng, &[1, 4, 16]),
             pause: Duration::from_millis(pick(rng, &[20, 80, 300])),
-            writes: pick(rng, &[1.0, 1.0, 0.5, 0.02]),
+            writes: pick(rng, &[1.0, 1.0, 0.5, 0.02, 0.0]),
+            syncs: pick(rng, &[0.0, 0.0, 0.1, 0.5]),
         },
     }
 }

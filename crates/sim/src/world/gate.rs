@@ -25,6 +25,11 @@ impl Gate {
         self.closed.store(true, Ordering::Relaxed);
     }
 
+    /// Whether nothing goes through it.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
     /// Lets everything go on.
     pub fn open(&self) {
         self.closed.store(false, Ordering::Relaxed);

@@ -101,7 +101,9 @@ impl World {
             let machine = Rc::new(Machine {
                 number,
                 disk: RefCell::new(disk),
+                disks: Cell::new(0),
                 skew: Arc::default(),
+                life: RefCell::default(),
                 gate: Arc::default(),
                 standing: Cell::new(if founds { Standing::Member } else { Standing::Spare }),
                 votes: Cell::new(founds),
@@ -330,6 +332,7 @@ impl World {
     pub fn change_disk(&mut self, node: u64, disk: SimDisk) {
         info!(node, "has another disk");
         self.machine(node).disk.replace(disk);
+        self.machine(node).disks.update(|count| count + 1);
     }
 
     /// A disk with nothing on it, for a machine of this world.

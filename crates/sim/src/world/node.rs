@@ -14,7 +14,7 @@ use tracing::{error, info};
 use super::gate::Gate;
 use super::host::{PEER_PORT, ZOOKEEPER_PORT};
 use super::network::HostNetwork;
-use super::pools::HostPools;
+use super::pools::{HostPools, Life};
 use super::requests::Requests;
 use super::time::{self, Skew};
 use super::{Host, Wires};
@@ -65,8 +65,12 @@ pub struct Machine {
     pub number: u64,
     /// Its disk. Replaced at each crash.
     pub disk: RefCell<SimDisk>,
+    /// How often it was given another disk.
+    pub(super) disks: Cell<u64>,
     /// How its clocks are wrong.
     pub skew: Arc<Skew>,
+    /// The tasks of its process.
+    pub(super) life: RefCell<Arc<Life>>,
     /// Holds its process.
     pub gate: Arc<Gate>,
     /// What it is to the cluster.
@@ -103,6 +107,11 @@ impl Machine {
         self.starts.get()
     }
 
+    /// How often it was given another disk.
+    pub fn disks(&self) -> u64 {
+        self.disks.get()
+    }
+
     /// Asks the process to stop as SIGTERM does; its phase tells when it has.
     pub fn ask_to_stop(&self) {
         self.stop.borrow().notify_one();
@@ -137,6 +146,8 @@ impl Machine {
         let clock = time::clock(Arc::clone(&self.skew));
         let disk = self.disk.borrow().clone();
         disk.set_clock(clock.clone());
+        let life = Arc::<Life>::default();
+        self.life.replace(Arc::clone(&life));
         let network = HostNetwork {
             host: Host::Node(self.number),
             wires: Arc::clone(&self.wires),
@@ -147,7 +158,7 @@ impl Machine {
             disk: (self.disk_view)(disk),
             clock,
             entropy: Arc::new(SeededEntropy::new(mix(self.seed ^ mix(self.number << 32 | start)))),
-            pools: Arc::new(HostPools::new(Arc::clone(&self.gate))),
+            pools: Arc::new(HostPools::new(Arc::clone(&self.gate), life)),
         }
     }
 }
@@ -165,6 +176,7 @@ pub(super) async fn run(machine: Rc<Machine>) -> turmoil::Result {
         Phase::Failed(why) => error!(node = machine.number, %why, "process ended"),
         _ => info!(node = machine.number, "process ended"),
     }
+    machine.life.borrow().end();
     machine.phase.replace(end);
     std::future::pending().await
 }

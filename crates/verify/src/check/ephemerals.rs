@@ -14,6 +14,7 @@ const GRACE: Duration = Duration::from_secs(6);
 pub(super) fn check(history: &History, log: &Log, findings: &mut Findings) {
     let ended = ended(history);
     let attached = attached_in_the_end(history);
+    let healthy_since = last_write(history);
     for (number, record) in history.ops.iter().enumerate() {
         let (Op::Get { path, .. } | Op::Exists { path, .. }) = &record.op else { continue };
         let Outcome::Ok { zxid, answer: Answer::Data { seen, .. } | Answer::Stat(seen) } = &record.outcome
@@ -30,9 +31,8 @@ pub(super) fn check(history: &History, log: &Log, findings: &mut Findings) {
         }
         let read_at = history.times[record.invoked];
         if let Some((since, limit)) = ended.get(&owner)
-            && read_at > *since + *limit + GRACE
+            && read_at > *since.max(&healthy_since) + *limit + GRACE
             && attached.get(&owner) != Some(&true)
-            && is_final(history, record.invoked)
         {
             let what = format!(
                 "{:?} has {path} of {owner:?}, silent since {since:?} with a timeout of {limit:?}",
@@ -61,11 +61,10 @@ fn ended(history: &History) -> BTreeMap<SessionKey, (Duration, Duration)> {
     ended
 }
 
-/// Whether the cluster has been healthy for long: only then do bounds on time hold. So it is once everything is read.
-fn is_final(history: &History, moment: usize) -> bool {
-    let last_write =
-        history.ops.iter().filter(|record| !record.op.writes().is_empty()).map(|record| record.invoked).max();
-    last_write.is_none_or(|last| last < moment)
+/// When the last write was sent. From then on at the latest the cluster is healthy: only then do bounds on time hold.
+fn last_write(history: &History) -> Duration {
+    let writes = history.ops.iter().filter(|record| !record.op.writes().is_empty());
+    writes.map(|record| history.times[record.invoked]).max().unwrap_or_default()
 }
 
 /// What reads say about whose an ephemeral is.

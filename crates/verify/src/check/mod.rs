@@ -13,6 +13,7 @@ mod log;
 mod order;
 mod reads;
 mod refusals;
+mod replicas;
 mod sequence;
 mod sessions;
 #[cfg(test)]
@@ -83,6 +84,7 @@ pub fn check_with_clocks(history: &History, clocks: Clocks) -> Vec<Violation> {
     refusals::check(history, &log, &mut findings);
     reads::check(history, &log, &mut findings);
     children::check(history, &log, &mut findings);
+    replicas::check(history, &mut findings);
     sequence::check(history, &log, &mut findings);
     ephemerals::check(history, &log, &mut findings);
     sessions::check(history, clocks, &mut findings);

@@ -13,24 +13,33 @@ pub(super) fn check(history: &History, log: &Log, findings: &mut Findings) {
     nothing_skipped(history, log, findings);
 }
 
-/// Names under one parent ascend with their transactions.
+/// When a sequential znode was made, its number, and its path.
+type Made<'a> = (i64, &'a str, &'a Rc<str>);
+
+/// Numbers under one parent ascend with their transactions, whatever else the names are, and also when names before them are
+/// gone: a parent counts all children that it ever had.
 fn numbers_ascend(log: &Log, findings: &mut Findings) {
-    let mut newest: BTreeMap<&str, Vec<(i64, &Rc<str>)>> = BTreeMap::new();
+    let mut made: BTreeMap<&str, Vec<Made<'_>>> = BTreeMap::new();
     for (path, timeline) in &log.timelines {
         let Some(prefix) = sequential_prefix(path) else { continue };
         let created = timeline.entries.iter().filter(|entry| matches!(entry.change, Change::Created { .. }));
-        newest.entry(prefix).or_default().extend(created.map(|entry| (entry.zxid, path)));
+        let (parent, number) = (parent(prefix), &path[prefix.len()..]);
+        made.entry(parent).or_default().extend(created.map(|entry| (entry.zxid, number, path)));
     }
-    for made in newest.values_mut() {
-        made.sort();
-        for pair in made.windows(2) {
-            if pair[0].1 >= pair[1].1 {
-                let what =
-                    format!("{} was made in {:#x}, {} in {:#x}", pair[0].1, pair[0].0, pair[1].1, pair[1].0);
+    for children in made.values_mut() {
+        children.sort();
+        for pair in children.windows(2) {
+            let [(zxid, number, path), (later_zxid, later_number, later_path)] = [pair[0], pair[1]];
+            if number >= later_number {
+                let what = format!("{path} was made in {zxid:#x}, {later_path} in {later_zxid:#x}");
                 findings.add("sequence numbers ascend", what);
             }
         }
     }
+}
+
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
 /// If a request on a connection took effect, so did the sequential creates that the connection sent before it. They can't

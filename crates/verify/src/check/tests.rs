@@ -2,6 +2,7 @@
 
 mod linear;
 mod locks;
+mod numbers;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -149,7 +150,7 @@ struct Actor {
 }
 
 fn seen(czxid: i64, mzxid: i64, version: i32) -> Seen {
-    Seen { czxid, mzxid, version, owner: 0, pzxid: czxid }
+    Seen { czxid, mzxid, version, owner: 0, pzxid: czxid, cversion: 0 }
 }
 
 fn created(path: &str, zxid: i64) -> Answer {

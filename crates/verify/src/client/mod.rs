@@ -189,6 +189,8 @@ impl Client {
             Some(session) => {
                 session.credentials = credentials;
                 session.heard_at = began;
+                // An end that was decided before can't come any more.
+                session.overslept_until = None;
             }
             None => {
                 let watches = Watches::default();

@@ -143,5 +143,6 @@ fn seen(stat: Stat) -> Seen {
         version: stat.version,
         owner: stat.ephemeral_owner,
         pzxid: stat.pzxid,
+        cversion: stat.cversion,
     }
 }

@@ -187,6 +187,8 @@ pub struct Seen {
     pub owner: i64,
     /// The transaction that last changed its list of children.
     pub pzxid: i64,
+    /// How often that list was changed.
+    pub cversion: i32,
 }
 
 /// An answer that is no error.

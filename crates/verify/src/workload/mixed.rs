@@ -21,6 +21,8 @@ pub struct Habits {
     /// How much of its work is writing, beside what the rest needs: from 0 to 1. One that hardly writes is served on by a
     /// node that has lost the others.
     pub writes: f64,
+    /// How much of its reading waits for what was committed before, from 0 to 1.
+    pub syncs: f64,
 }
 
 /// Reads and writes registers, appends to its list, makes and deletes znodes and ephemerals, watches, moves between
@@ -69,6 +71,9 @@ impl Mixed {
     }
 
     fn choose_read(&mut self) {
+        if self.rng.random_bool(self.habits.syncs) {
+            return self.synced_get();
+        }
         match self.rng.random_range(0..20) {
             0..14 => self.get(),
             14..18 => self.exists(),

@@ -1,6 +1,9 @@
 //! What the command line can do. Each says whether all held.
 #![expect(clippy::print_stdout, reason = "a command prints what it was asked for")]
 
+mod ci;
+mod series;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +14,9 @@ use chaos::report::Report;
 use chaos::run::{Limits, Options};
 use chaos::scenario::{SCENARIOS, Scenario, by_name};
 use chaos::{needs, time};
+
+pub(crate) use ci::{CiArgs, ci};
+pub(crate) use series::{SeriesArgs, series};
 
 /// What runs have in common.
 #[derive(Clone, clap::Args)]
@@ -24,6 +30,9 @@ pub(crate) struct Common {
     /// The quorate binary [default: quorate beside this program]
     #[arg(long, value_name = "PATH")]
     binary: Option<PathBuf>,
+    /// The quorate binary that a rolling upgrade goes to [default: a copy of --binary]
+    #[arg(long, value_name = "PATH")]
+    upgrade_to: Option<PathBuf>,
     /// The folder with ZooKeeper's jars, which `cargo xtask interop` makes
     #[arg(long, value_name = "DIR", default_value = "target/interop-java/lib")]
     jars: PathBuf,
@@ -57,12 +66,6 @@ pub(crate) struct RunArgs {
     /// Print the report as JSON, an object a line
     #[arg(long)]
     json: bool,
-    #[command(flatten)]
-    common: Common,
-}
-
-#[derive(clap::Args)]
-pub(crate) struct CiArgs {
     #[command(flatten)]
     common: Common,
 }
@@ -119,6 +122,7 @@ impl Common {
             kind,
             program: std::fs::canonicalize(program)?,
             quorate: std::fs::canonicalize(quorate)?,
+            upgrade_to: self.upgrade_to.as_ref().map(std::fs::canonicalize).transpose()?,
             nodes: None,
             chaos: None,
             spells: None,
@@ -184,68 +188,6 @@ pub(crate) fn list() -> Result<bool> {
         }
     }
     Ok(true)
-}
-
-/// What `ci` runs: for how many seconds things go wrong.
-const SHORT: [(&str, u64); 7] = [
-    ("kill-leader", 9),
-    ("kill-all", 7),
-    ("partitions", 16),
-    ("slow-network", 12),
-    ("pause", 8),
-    ("power-cut-ext4", 9),
-    ("bit-rot", 8),
-];
-
-pub(crate) fn ci(args: &CiArgs) -> Result<bool> {
-    time::heed_signals()?;
-    let mut options = args.common.options(args.common.first_server()?)?;
-    options.limits.warm_up = Duration::from_secs(1);
-    options.limits.calm = Duration::from_secs(1);
-    options.limits.rest = Duration::from_secs(7);
-    let (mut reports, mut skipped) = (Vec::new(), 0);
-    for (name, seconds) in SHORT {
-        let scenario = by_name(name).with_context(|| format!("find the scenario {name}"))?;
-        let missing = needs::missing(scenario, options.kind);
-        if !missing.is_empty() {
-            skipped += 1;
-            eprintln!("SKIPPED {name}, so it proves nothing: {}", missing.join("; "));
-            continue;
-        }
-        options.chaos = Some(Duration::from_secs(seconds));
-        reports.push(run_one(scenario, &options, &args.common.report)?);
-    }
-    let control_fails = control(&options, &args.common.report)?;
-    save_together(&reports, "ci", &args.common.report)?;
-    let held = reports.iter().filter(|report| report.held()).count();
-    let blunt: Vec<&str> = reports.iter().flat_map(Report::toothless).collect();
-    println!("fault tests: {held} of {} scenarios held, {skipped} SKIPPED", reports.len());
-    if !blunt.is_empty() {
-        println!("faults that never bit: {}", blunt.join(", "));
-    }
-    if !control_fails {
-        println!(
-            "THE CONTROL HELD: disks that lie lost nothing in a power cut, so the power cuts prove nothing"
-        );
-    }
-    Ok(held == reports.len() && blunt.is_empty() && control_fails)
-}
-
-/// With disks that lie about their syncs a power cut must lose something, and that must be seen.
-fn control(options: &Options, folder: &Path) -> Result<bool> {
-    const NAME: &str = "power-cut-ext4";
-    let scenario = by_name(NAME).with_context(|| format!("find the scenario {NAME}"))?;
-    let missing = needs::missing(scenario, options.kind);
-    if !missing.is_empty() {
-        eprintln!("SKIPPED the control, so it proves nothing: {}", missing.join("; "));
-        return Ok(true);
-    }
-    let mut options = options.clone();
-    options.lying_disks = true;
-    options.spells = Some(1);
-    options.limits.recovery = Duration::from_secs(6);
-    eprint!("the control, which must not hold: ");
-    Ok(!run_one(scenario, &options, folder)?.held())
 }
 
 pub(crate) fn power_cuts(args: &PowerCutsArgs) -> Result<bool> {
