@@ -6,6 +6,7 @@ pub(crate) mod model;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use journal::{Config, GroupLog, Journal, JournalError, OpenError};
@@ -15,9 +16,14 @@ use tokio::sync::oneshot;
 /// Folder of the journal on simulated disks.
 pub(crate) const DIR: &str = "/data/journal";
 
+/// Far longer than any test takes. A journal that never completes is a failure, and must say with which input.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Runs a test on one thread.
 pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(test)
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let done = runtime.block_on(async { SystemClock::clock().timeout(PATIENCE, test).await });
+    done.expect("the journal completes what it was asked for")
 }
 
 /// A world with `disk` in it, on the tokio runtime around.
