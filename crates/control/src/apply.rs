@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use thiserror::Error;
-use tree::{Command, Outcome, Permissions, Reply, SessionId, Text, Tree, Trigger, WatcherId};
+use tree::{Command, Operation, Outcome, Permissions, Reply, SessionId, Text, Tree, Trigger, WatcherId};
 
 use crate::control::Control;
 use crate::delivery::{CloseReason, Delivery};
@@ -126,6 +126,9 @@ impl Control {
         wake: &mut Vec<Arc<Outbox>>,
     ) {
         self.fire(replica, &outcome, wake);
+        if outcome.is_over_quota && waiting.is_some() {
+            self.note_quota(&command.operation);
+        }
         self.follow_session(&outcome, waiting.as_ref().and_then(|waiting| waiting.outbox.as_ref()));
         let taken_from = self.previous_connection(command, &outcome);
         let ended = outcome.ended_session;
@@ -212,6 +215,23 @@ impl Control {
             if outbox.push(Delivery::Deferred(read(&view))) {
                 wake.push(Arc::clone(outbox));
             }
+        }
+    }
+
+    /// Said for the 1st, 2nd, 4th, 8th ... time, so that a client that does not give up can not fill the log.
+    fn note_quota(&self, operation: &Operation) {
+        let count = self.metrics.quota_exceeded.fetch_add(1, Ordering::Relaxed) + 1;
+        if count.is_power_of_two() {
+            let path = match operation {
+                Operation::Create(create) => create.path.as_str(),
+                Operation::SetData(set) => set.path.as_str(),
+                _ => "a multi",
+            };
+            tracing::warn!(
+                path,
+                count,
+                "a write goes beyond its quota; see zookeeper_limits below /zookeeper/quota"
+            );
         }
     }
 

@@ -85,6 +85,7 @@ fn command(connection: &Connection, operation: Operation) -> Command {
         session: connection.session().unwrap_or(SessionId::NONE),
         origin: connection.owner(),
         identities: vec![],
+        enforce_quotas: false,
         operation,
     }
 }

@@ -253,6 +253,7 @@ fn zookeeper_config(config: &Config, listeners: &Listeners, journal: &Journal) -
         secure_client_port: port(&listeners.zookeeper_tls),
         connections_max: config.connections.all,
         connections_per_address_max: config.connections.of_an_address,
+        enforce_quotas: config.enforce_quotas,
         data_dir: config.data_dir.display().to_string(),
         data_bytes: Arc::new(move || journal.stats().live_bytes),
         ..zookeeper::Config::with_tick(ControlConfig::default().tick)

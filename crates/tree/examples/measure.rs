@@ -42,7 +42,13 @@ fn path(n: usize) -> String {
 
 fn command(operation: Operation) -> Command {
     let identities = vec![Identity::new("ip", "127.0.0.1")];
-    Command { session: SessionId::NONE, origin: Owner::default(), identities, operation }
+    Command {
+        session: SessionId::NONE,
+        origin: Owner::default(),
+        identities,
+        enforce_quotas: true,
+        operation,
+    }
 }
 
 fn create(path: String) -> Command {

@@ -27,6 +27,9 @@ pub struct Command {
     pub origin: Owner,
     /// Who the connection is, its address included.
     pub identities: Vec<Identity>,
+    /// Whether hard limits of quotas bind it. All replicas must decide alike, and servers may be configured differently, so
+    /// the server that was asked writes its decision into the command instead of each asking its own configuration.
+    pub enforce_quotas: bool,
     /// What it asks.
     pub operation: Operation,
 }

@@ -24,6 +24,7 @@ mod name;
 mod outcome;
 mod path;
 mod proto;
+mod quota;
 mod read;
 mod session;
 mod slab;

@@ -18,6 +18,9 @@ pub struct Outcome {
     pub triggers: Vec<Trigger>,
     /// The session that this command ended. Its connection, wherever it is, is to be closed after the answer.
     pub ended_session: Option<SessionId>,
+    /// Whether the command went beyond a soft limit of a quota, or was refused for a hard one. Only if it was to
+    /// [heed quotas](crate::Command::enforce_quotas).
+    pub is_over_quota: bool,
 }
 
 /// The answer to a command that did not fail.

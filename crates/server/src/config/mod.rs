@@ -57,6 +57,8 @@ pub struct Config {
     pub tls: Option<tls::ServerFiles>,
     /// Clients' connections that there may be.
     pub connections: ConnectionLimits,
+    /// Whether hard limits of quotas bind the writes of this node's clients. Default false, as ZooKeeper's `enforceQuota`.
+    pub enforce_quotas: bool,
     /// Admin HTTP.
     pub admin: Listen,
     /// Listeners that were asked for and whose protocol does not exist yet, as `key=value`.
@@ -182,6 +184,7 @@ impl Config {
             zookeeper_tls,
             tls,
             connections,
+            enforce_quotas: settings.enforce_quotas.unwrap_or(false),
             admin: parse_listen("admin", settings.admin, DEFAULT_ADMIN)?,
             unavailable: unavailable([
                 ("amqp", settings.amqp),

@@ -8,6 +8,7 @@ mod check;
 mod create;
 mod delete;
 mod multi;
+mod quota;
 mod reap;
 mod session;
 mod set_acl;
@@ -61,7 +62,7 @@ impl Tree {
 
     /// An outcome that changed no znode.
     fn outcome(&self, result: Result<Reply, ErrorCode>) -> Outcome {
-        Outcome { zxid: self.zxid, result, triggers: Vec::new(), ended_session: None }
+        Outcome { zxid: self.zxid, result, triggers: Vec::new(), ended_session: None, is_over_quota: false }
     }
 
     fn write(
@@ -74,9 +75,11 @@ impl Tree {
             return self.outcome(Err(error));
         }
         let mut transaction = Transaction::new(self, command.session, &command.identities);
+        transaction.enforce_quotas = command.enforce_quotas;
         let result = operation(&mut transaction);
+        let is_over_quota = transaction.is_over_quota;
         let triggers = transaction.commit();
-        Outcome { zxid: self.zxid, result, triggers, ended_session: None }
+        Outcome { zxid: self.zxid, result, triggers, ended_session: None, is_over_quota }
     }
 }
 

@@ -26,6 +26,7 @@ impl Command {
             session: session_id(record.session),
             origin: Owner { node: record.node, connection: record.connection },
             identities: record.identities.into_iter().map(identity).collect::<Result<_, _>>()?,
+            enforce_quotas: record.enforce_quotas,
             operation: operation(record.operation.ok_or(DecodeError::Field { field: "operation" })?)?,
         })
     }

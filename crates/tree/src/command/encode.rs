@@ -19,6 +19,7 @@ impl Command {
             node: self.origin.node,
             connection: self.origin.connection,
             identities: self.identities.iter().map(identity).collect(),
+            enforce_quotas: self.enforce_quotas,
             operation: Some(operation(&self.operation)),
         };
         record.encode(buffer).expect("a BytesMut grows as needed");

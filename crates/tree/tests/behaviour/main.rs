@@ -13,6 +13,7 @@ mod delete;
 mod fixture;
 mod model;
 mod multi;
+mod quotas;
 mod reads;
 mod reap;
 mod sessions;

@@ -6,6 +6,7 @@ mod access;
 mod agreement;
 mod coverage;
 mod naive;
+mod quotas;
 mod script;
 mod snapshots;
 

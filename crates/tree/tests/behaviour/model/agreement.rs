@@ -14,6 +14,7 @@ pub fn assert_same_outcome(command: &Command, outcome: &Outcome, expected: &Expe
         result: outcome.result.clone(),
         triggers: triggers.map(|t| (t.kind, t.path.as_str().to_owned(), t.acl.entries().to_vec())).collect(),
         ended_session: outcome.ended_session,
+        is_over_quota: outcome.is_over_quota,
     };
     assert_eq!(&found, expected, "{command:?}");
 }

@@ -104,6 +104,7 @@ impl Desk<'_> {
             session: self.who.session,
             origin: turn.owner(),
             identities: self.who.identities.to_vec(),
+            enforce_quotas: self.server.config.enforce_quotas,
             operation,
         };
         let ticket = turn.propose(&command);
