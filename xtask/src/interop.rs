@@ -54,6 +54,7 @@ impl Suite {
                 "test_recipes.py",
                 "test_members.py",
                 "test_limits.py",
+                "test_quotas.py",
             ],
             Suite::Java => &["test_java.py"],
             Suite::Faults => &["test_audit.py", "test_faults.py"],
