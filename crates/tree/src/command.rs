@@ -75,6 +75,13 @@ pub enum Operation {
         /// The epoch of the leader that waited for it.
         epoch: u32,
     },
+    /// Says where clients reach a node, for `/zookeeper/config`. Burns a zxid only if that is new, and the node a member.
+    Announce {
+        /// Which.
+        node: u64,
+        /// `HOST:PORT`; absent: nowhere.
+        client_address: Option<Text>,
+    },
     /// Deletes a container that has lost its last child, or a znode whose time to live is over. Without effect, and without
     /// a zxid, unless that is so when the command is applied.
     Reap {

@@ -65,6 +65,8 @@ pub enum Reply {
     SessionClosed,
     /// To an expiry that took effect.
     SessionExpired,
+    /// To an announcement of an address, or a change of the members, with effect or without.
+    EnsembleChanged,
 }
 
 /// The operation that failed a multi.

@@ -1,12 +1,13 @@
 //! Applying commands: the rules of the protocol, one file an operation.
 //!
 //! Order of checks: the session (known, owned by the connection that asks), then those of the operation. Every command
-//! burns a zxid, also when it fails, with three exceptions: attaching a session, an expiry that comes too late, and a reap
-//! that does.
+//! burns a zxid, also when it fails, with four exceptions: attaching a session, an expiry that comes too late, a reap that
+//! does, and an announcement that tells clients nothing new.
 
 mod check;
 mod create;
 mod delete;
+mod ensemble;
 mod multi;
 mod quota;
 mod reap;
@@ -44,6 +45,7 @@ impl Tree {
                 self.expire_session(*session, *generation, *epoch)
             }
             Operation::Reap { path } => self.reap(path),
+            Operation::Announce { node, client_address } => self.announce(*node, client_address.as_ref()),
             Operation::CreateSession { timeout_ms, password } => {
                 self.zxid = self.zxid.next();
                 let reply = self.create_session(command.origin, *timeout_ms, *password);

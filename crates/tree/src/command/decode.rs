@@ -56,6 +56,10 @@ fn operation(record: record::command::Operation) -> Result<Operation, DecodeErro
             generation: record.generation,
             epoch: record.epoch,
         },
+        Record::Announce(record) => {
+            let client_address = record.client_address.map(|address| text(address, "client address"));
+            Operation::Announce { node: record.node, client_address: client_address.transpose()? }
+        }
         Record::Reap(record) => Operation::Reap { path: text(record.path, "path")? },
     })
 }

@@ -73,6 +73,9 @@ fn operation() -> impl Strategy<Value = Operation> {
             Operation::AttachSession { session, password, timeout_ms }
         }),
         Just(Operation::CloseSession),
+        (any::<u64>(), prop::option::of(text()))
+            .prop_map(|(node, client_address)| Operation::Announce { node, client_address }),
+        text().prop_map(|path| Operation::Reap { path }),
         (session, any::<u64>(), any::<u32>()).prop_map(|(session, generation, epoch)| {
             Operation::ExpireSession { session, generation, epoch }
         }),

@@ -10,6 +10,7 @@ mod access;
 mod commands;
 mod create;
 mod delete;
+mod ensemble;
 mod fixture;
 mod model;
 mod multi;

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use tree::{Command, ErrorCode, Identity, Outcome, SessionId, Tree};
+use std::fmt::Debug;
+
+use tree::{ErrorCode, Identity, Outcome, SessionId, Tree};
 
 use super::access;
 use super::naive::{Expected, Naive};
 
-pub fn assert_same_outcome(command: &Command, outcome: &Outcome, expected: &Expected) {
+pub fn assert_same_outcome(command: &impl Debug, outcome: &Outcome, expected: &Expected) {
     let triggers = outcome.triggers.iter();
     let found = Expected {
         zxid: outcome.zxid.0,

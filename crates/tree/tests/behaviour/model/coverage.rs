@@ -92,6 +92,7 @@ fn operation_name(operation: &Operation) -> &'static str {
         Operation::CloseSession => "close",
         Operation::ExpireSession { .. } => "expire",
         Operation::Reap { .. } => "reap",
+        Operation::Announce { .. } => "announce",
     }
 }
 

@@ -37,6 +37,9 @@ pub struct Naive {
     pub session_counter: i64,
     pub enforce_quotas: bool,
     pub is_over_quota: bool,
+    /// Address, and whether it votes.
+    pub members: BTreeMap<u64, (String, bool)>,
+    pub client_addresses: BTreeMap<u64, String>,
 }
 
 /// What an outcome must say.
@@ -50,7 +53,7 @@ pub struct Expected {
 }
 
 type Answer = Result<Reply, ErrorCode>;
-type Triggers = Vec<(EventKind, String, Vec<Acl>)>;
+pub type Triggers = Vec<(EventKind, String, Vec<Acl>)>;
 
 fn parent_of(path: &str) -> String {
     match path.rfind('/') {
@@ -103,6 +106,8 @@ impl Naive {
             session_counter: 0,
             enforce_quotas: false,
             is_over_quota: false,
+            members: BTreeMap::new(),
+            client_addresses: BTreeMap::new(),
         }
     }
 
@@ -180,6 +185,10 @@ impl Naive {
                 self.zxid += 1;
                 self.remove(path, triggers);
                 return Ok(Reply::Deleted);
+            }
+            Operation::Announce { node, client_address } => {
+                self.announce(*node, client_address.as_ref(), triggers);
+                return Ok(Reply::EnsembleChanged);
             }
             _ => self.zxid += 1,
         }

@@ -15,7 +15,13 @@ use super::naive::Naive;
 #[derive(Clone, Debug)]
 pub enum Step {
     Epoch,
-    Command { who: Who, what: What, time_ms: i64 },
+    /// Nodes and whether they vote.
+    Members(Vec<(u64, bool)>),
+    Command {
+        who: Who,
+        what: What,
+        time_ms: i64,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -52,6 +58,7 @@ pub enum What {
     },
     Reap(Index),
     ReapAny(Path),
+    Announce(u64, Option<&'static str>),
     /// What `setquota` does: whatever is missing of the two nodes and those above.
     SetQuota(Path, &'static str),
 }
@@ -114,7 +121,8 @@ pub fn script() -> impl Strategy<Value = Vec<Step>> {
 fn step() -> impl Strategy<Value = Step> {
     let command = (who(), what(), 0..10_000i64);
     let command = command.prop_map(|(who, what, time_ms)| Step::Command { who, what, time_ms });
-    prop_oneof![1 => Just(Step::Epoch), 60 => command]
+    let members = vec((1..4u64, any::<bool>()), 1..4).prop_map(Step::Members);
+    prop_oneof![1 => Just(Step::Epoch), 1 => members, 60 => command]
 }
 
 fn who() -> impl Strategy<Value = Who> {
@@ -159,6 +167,8 @@ fn what() -> impl Strategy<Value = What> {
         1 => any::<bool>().prop_map(|late| What::Expire { late }),
         1 => any::<Index>().prop_map(What::Reap),
         1 => path().prop_map(What::ReapAny),
+        1 => (0..5u64, prop::option::of(select(&["one:2181", "two:2181", "bad address"][..])))
+            .prop_map(|(node, address)| What::Announce(node, address)),
         2 => (path(), select(&LIMITS[..])).prop_map(|(path, limits)| What::SetQuota(path, limits)),
     ]
 }
@@ -223,18 +233,34 @@ fn acl() -> impl Strategy<Value = Vec<Acl>> {
 impl Step {
     /// Sets a quota as a superuser.
     pub fn set_quota(path: &'static str, limits: &'static str) -> Self {
+        Self::of_the_cluster(What::SetQuota(Path::Odd(path), limits))
+    }
+
+    /// Creates a node that is open to all.
+    pub fn create(path: &'static str) -> Self {
+        let acl = vec![Acl::anyone(Permissions::ALL)];
+        Self::of_the_cluster(What::One(Write::Create(
+            Path::Odd(path),
+            CreateMode::Persistent,
+            None,
+            acl,
+            false,
+        )))
+    }
+
+    fn of_the_cluster(what: What) -> Self {
         let who = Who {
             session: SessionPick::None,
             wrong_owner: false,
             identities: vec![Identity::super_user()],
             enforce_quotas: false,
         };
-        Self::Command { who, what: What::SetQuota(Path::Odd(path), limits), time_ms: 0 }
+        Self::Command { who, what, time_ms: 0 }
     }
 
-    /// The command that this step means now. Not for `Epoch`.
+    /// The command that this step means now. Only for `Command`.
     pub fn resolve(&self, state: &Naive) -> (Command, i64) {
-        let Self::Command { who, what, time_ms } = self else { panic!("an epoch is not a command") };
+        let Self::Command { who, what, time_ms } = self else { panic!("{self:?} is not a command") };
         let session = match &who.session {
             SessionPick::Live(index) if !state.sessions.is_empty() => {
                 let sessions: Vec<_> = state.sessions.keys().collect();
@@ -295,6 +321,9 @@ impl What {
                 Operation::Reap { path: path.into() }
             }
             Self::ReapAny(path) => Operation::Reap { path: path.resolve(state).into() },
+            Self::Announce(node, address) => {
+                Operation::Announce { node: *node, client_address: address.map(Text::from) }
+            }
             Self::SetQuota(path, limits) => Operation::Multi(set_quota(&path.resolve(state), limits, state)),
             Self::Expire { late } => {
                 let generation = state.sessions.get(&session.0).map_or(0, |session| session.generation);
