@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use thiserror::Error;
-use tree::{Command, Operation, Outcome, Permissions, Reply, SessionId, Text, Tree, Trigger, WatcherId};
+use tree::{
+    Command, EnsembleMember, Operation, Outcome, Permissions, Reply, SessionId, Text, Tree, Trigger,
+    WatcherId,
+};
 
 use crate::control::Control;
 use crate::delivery::{CloseReason, Delivery};
@@ -54,6 +57,9 @@ impl Control {
             replica.tree.begin_epoch();
             self.set_applied(replica.tree.zxid());
         }
+        if let Some(members) = entry.members {
+            self.set_members(&members);
+        }
         let mut commands = entry.commands.into_iter().enumerate();
         let mut batch = Vec::new();
         let mut wake = Vec::new();
@@ -71,6 +77,17 @@ impl Control {
                 Outbox::wake(&outbox);
             }
         }
+    }
+
+    fn set_members(&self, members: &[EnsembleMember]) {
+        let mut wake = Vec::new();
+        {
+            let mut replica = self.replica.write();
+            let outcome = replica.tree.set_members(members);
+            self.fire(&mut replica, &outcome, &mut wake);
+            self.set_applied(outcome.zxid);
+        }
+        wake.iter().for_each(|outbox| outbox.wake());
     }
 
     /// The log will not bring this node's commands up to `sequence` any more, and nobody knows whether they took effect:

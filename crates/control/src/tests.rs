@@ -45,7 +45,7 @@ impl ByHand {
     fn apply(&self, control: &Control) {
         let proposed = std::mem::take(&mut *self.proposed.lock());
         let commands = proposed.into_iter().map(|(own, bytes)| AppliedCommand { own: Some(own), bytes });
-        control.apply(AppliedEntry { time_ms: 1, new_epoch: false, commands }).unwrap();
+        control.apply(AppliedEntry { time_ms: 1, new_epoch: false, members: None, commands }).unwrap();
     }
 }
 
@@ -166,7 +166,9 @@ fn commands_of_other_nodes_are_nobodys_answers() {
         propose(&mut connection, &command);
         let (_, bytes) = log.proposed.lock().pop().unwrap();
         let foreign = [AppliedCommand { own: None, bytes }];
-        control.apply(AppliedEntry { time_ms: 1, new_epoch: false, commands: foreign }).unwrap();
+        control
+            .apply(AppliedEntry { time_ms: 1, new_epoch: false, members: None, commands: foreign })
+            .unwrap();
         assert!(hear(&mut connection).is_empty());
         assert_eq!(control.read(|tree| tree.counters().nodes), 5);
     });
@@ -359,7 +361,9 @@ fn a_command_that_does_not_decode_stops_the_node() {
     run(async {
         let (control, _log, _task) = by_hand(ControlConfig::default());
         let commands = [AppliedCommand { own: None, bytes: Bytes::from_static(b"\xff\xff\xff") }];
-        assert!(control.apply(AppliedEntry { time_ms: 1, new_epoch: false, commands }).is_err());
+        assert!(
+            control.apply(AppliedEntry { time_ms: 1, new_epoch: false, members: None, commands }).is_err()
+        );
     });
 }
 

@@ -121,6 +121,7 @@ impl Node {
             caught_up: AtomicBool::new(false),
         });
         let front_config = zookeeper_config(&config, &listeners, &parts.journal);
+        let address = client_address(&config, &listeners);
         let mut serving = Vec::new();
         if let Some(listener) = listeners.admin {
             let work = admin::run(parts.clone(), listener, runtime.clock.clone());
@@ -128,7 +129,7 @@ impl Node {
         }
         let front = zookeeper::Server::new(runtime.clone(), parts.control.clone(), front_config);
         let secure = listeners.zookeeper_tls.zip(security);
-        let work = serve_clients(parts.clone(), front.clone(), listeners.zookeeper, secure);
+        let work = serve_clients(parts.clone(), front.clone(), listeners.zookeeper, secure, address);
         serving.push(runtime.spawn(Pool::Clients, work));
         Ok(Self {
             runtime,
@@ -225,12 +226,14 @@ async fn serve_clients(
     front: Arc<zookeeper::Server>,
     listener: Option<Box<dyn Listener>>,
     secure: Option<(Box<dyn Listener>, Arc<dyn Security>)>,
+    address: Option<String>,
 ) {
     while parts.group.barrier().await.is_err() {
         info!("waiting for a leader");
     }
     parts.caught_up.store(true, Ordering::Release);
     info!(zxid = %parts.control.zxid(), "serving");
+    parts.control.announce(address);
     let secure_front = front.clone();
     let plain = async {
         if let Some(listener) = listener {
@@ -243,6 +246,16 @@ async fn serve_clients(
         }
     };
     tokio::join!(plain, secure);
+}
+
+/// Where clients reach this node: the listener's host, or, if it listens everywhere, the one that other nodes know.
+fn client_address(config: &Config, listeners: &Listeners) -> Option<String> {
+    let port = listeners.zookeeper.as_ref()?.local_addr().ok()?.port();
+    let host_of = |address: &str| address.rsplit_once(':').map(|(host, _)| host.to_owned());
+    let host =
+        host_of(config.zookeeper.address()?).filter(|host| !matches!(host.as_str(), "0.0.0.0" | "[::]"));
+    let host = host.or_else(|| host_of(&config.own_address()))?;
+    Some(format!("{host}:{port}"))
 }
 
 fn zookeeper_config(config: &Config, listeners: &Listeners, journal: &Journal) -> zookeeper::Config {

@@ -119,6 +119,13 @@ const DEFAULT_ZOOKEEPER: &str = "127.0.0.1:2181";
 const DEFAULT_ADMIN: &str = "127.0.0.1:7070";
 
 impl Config {
+    /// Where other nodes reach this one.
+    pub(crate) fn own_address(&self) -> String {
+        let founder = self.founders.iter().find(|member| member.node == self.node);
+        let own = self.join.as_ref().map(|join| &join.member).or(founder);
+        own.map_or_else(String::new, |own| own.address.clone())
+    }
+
     /// Checks settings and fills in the defaults.
     pub fn from_settings(settings: FileSettings) -> Result<Self, ConfigError> {
         let node = settings.node_id.unwrap_or(1);
