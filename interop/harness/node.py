@@ -27,6 +27,7 @@ class Node(abc.ABC):
         self.tls: Tls | None = None
         self.connections_per_address_max = 0
         self.enforce_quotas = False
+        self.super_digest: str | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     @abc.abstractmethod

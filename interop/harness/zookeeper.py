@@ -41,6 +41,7 @@ class ZooKeeperNode(Node):
             "java",
             "-Xmx512m",
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            *([f"-Dzookeeper.DigestAuthenticationProvider.superDigest={self.super_digest}"] if self.super_digest else []),
             # Times to live.
             "-Dzookeeper.extendedTypesEnabled=true",
             *("-cp", f"{self._jars}/*"),

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use runtime::{BoxFuture, Runtime, SeededEntropy, SystemClock, SystemDisk, SystemNetwork, TokioPools};
 use tree::{
-    Acl, ChunkLimits, Command, Create, CreateMode, ErrorCode, Identity, Operation, Password, Permissions,
-    Reply, SessionId, SetData, WatchKind,
+    Acl, ChunkLimits, Command, Create, CreateMode, EnsembleMember, ErrorCode, EventKind, Identity, Operation,
+    Password, Permissions, Reply, SessionId, SetData, WatchKind,
 };
 
 use crate::loopback::Loopback;
@@ -258,6 +258,52 @@ fn an_event_stands_before_the_answer_of_its_command_and_after_earlier_answers() 
             panic!("{heard:?}");
         };
         assert_eq!((path.as_str(), event), ("/b", done));
+    });
+}
+
+#[test]
+fn a_change_of_the_members_is_a_transaction_that_watchers_hear_of() {
+    run(async {
+        let (control, log, _task) = by_hand(ControlConfig::default());
+        let members = |count: u64| {
+            let member = |node| EnsembleMember { node, address: format!("{node}:1").into(), is_voter: true };
+            Some((1..=count).map(member).collect())
+        };
+        let apply = |members| {
+            let entry = AppliedEntry { time_ms: 1, new_epoch: false, members, commands: [] };
+            control.apply(entry).unwrap();
+        };
+        apply(members(1));
+        let mut connection = client(&control, &log);
+        connection.turn(|turn| turn.view().watch("/zookeeper/config", WatchKind::Data));
+        let before = control.zxid();
+        apply(members(2));
+        assert_eq!(control.zxid().0, before.0 + 1);
+        let heard = hear(&mut connection);
+        let [Delivery::Event { zxid, kind: EventKind::NodeDataChanged, path }] = &heard[..] else {
+            panic!("{heard:?}");
+        };
+        assert_eq!((path.as_str(), *zxid), ("/zookeeper/config", control.zxid()));
+        apply(members(2));
+        assert_eq!(control.zxid(), *zxid, "nothing has changed");
+    });
+}
+
+#[test]
+fn where_clients_reach_a_node_is_announced_once() {
+    run(async {
+        let (control, log, _task) = by_hand(ControlConfig::default());
+        let address = || Some("here:2181".to_owned());
+        for _ in 0..2 {
+            control.announce(address());
+            log.apply(&control);
+        }
+        assert_eq!(log.next.load(Ordering::Relaxed), 1);
+        control.announce(None);
+        log.apply(&control);
+        assert_eq!(control.read(|tree| tree.client_address(control.node()).cloned()), None);
+        control.announce(None);
+        assert_eq!(log.next.load(Ordering::Relaxed), 2);
     });
 }
 

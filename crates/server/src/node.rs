@@ -248,14 +248,10 @@ async fn serve_clients(
     tokio::join!(plain, secure);
 }
 
-/// Where clients reach this node: the listener's host, or, if it listens everywhere, the one that other nodes know.
+/// Where clients reach this node.
 fn client_address(config: &Config, listeners: &Listeners) -> Option<String> {
     let port = listeners.zookeeper.as_ref()?.local_addr().ok()?.port();
-    let host_of = |address: &str| address.rsplit_once(':').map(|(host, _)| host.to_owned());
-    let host =
-        host_of(config.zookeeper.address()?).filter(|host| !matches!(host.as_str(), "0.0.0.0" | "[::]"));
-    let host = host.or_else(|| host_of(&config.own_address()))?;
-    Some(format!("{host}:{port}"))
+    Some(format!("{}:{port}", config.client_host()?))
 }
 
 fn zookeeper_config(config: &Config, listeners: &Listeners, journal: &Journal) -> zookeeper::Config {
@@ -267,6 +263,7 @@ fn zookeeper_config(config: &Config, listeners: &Listeners, journal: &Journal) -
         connections_max: config.connections.all,
         connections_per_address_max: config.connections.of_an_address,
         enforce_quotas: config.enforce_quotas,
+        super_digest: config.super_digest.clone(),
         data_dir: config.data_dir.display().to_string(),
         data_bytes: Arc::new(move || journal.stats().live_bytes),
         ..zookeeper::Config::with_tick(ControlConfig::default().tick)

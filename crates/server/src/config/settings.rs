@@ -67,6 +67,9 @@ pub struct FileSettings {
     /// Whether hard limits of quotas bind the writes of this node's clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enforce_quotas: Option<bool>,
+    /// `USER:HASH` of the superuser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub super_digest: Option<String>,
     /// Listener for AMQP 0-9-1 clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amqp: Option<String>,
@@ -88,7 +91,7 @@ pub struct FileSettings {
 }
 
 /// The keys that the environment may set.
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 25] = [
     "data-dir",
     "node-id",
     "cluster",
@@ -107,6 +110,7 @@ const KEYS: [&str; 24] = [
     "connections-max",
     "connections-per-address-max",
     "enforce-quotas",
+    "super-digest",
     "amqp",
     "kafka",
     "disque",
