@@ -74,21 +74,21 @@ fn set(path: String) -> Command {
 fn quotas(count: usize) {
     let mut tree = Tree::new();
     let below = |at: &str, n: usize| format!("{at}{}", path(n));
-    apply(&mut tree, &create("/root".into()));
+    apply(&mut tree, &create("/limited".into()));
     for directory in 0..count.div_ceil(FAMILY) {
-        apply(&mut tree, &create(format!("/root/directory-{directory:06}")));
+        apply(&mut tree, &create(format!("/limited/directory-{directory:06}")));
     }
     for n in 0..count {
-        apply(&mut tree, &create(below("/root", n)));
+        apply(&mut tree, &create(below("/limited", n)));
     }
     let sets = |name: &str, tree: &mut Tree| {
-        timed(name, count, |n| apply(tree, &set(below("/root", scattered(n, count)))));
+        timed(name, count, |n| apply(tree, &set(below("/limited", scattered(n, count)))));
     };
     sets("set, no quota", &mut tree);
     set_quota(&mut tree, "other");
     sets("quota elsewhere", &mut tree);
     let at = Instant::now();
-    set_quota(&mut tree, "root");
+    set_quota(&mut tree, "limited");
     println!("begin a quota     {:?} over {count} znodes", at.elapsed());
     sets("set in a quota", &mut tree);
 }
