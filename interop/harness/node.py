@@ -26,6 +26,8 @@ class Node(abc.ABC):
         self.log_file = folder / "log"
         self.tls: Tls | None = None
         self.connections_per_address_max = 0
+        self.enforce_quotas = False
+        self.super_digest: str | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     @abc.abstractmethod

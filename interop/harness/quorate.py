@@ -35,6 +35,8 @@ class QuorateNode(Node):
             *("--kafka", "off"),
             *("--disque", "off"),
             *("--connections-per-address-max", str(self.connections_per_address_max)),
+            *(["--enforce-quotas"] if self.enforce_quotas else []),
+            *(["--super-digest", self.super_digest] if self.super_digest else []),
             *self._tls_arguments(),
         ]
         if self._joins:

@@ -12,6 +12,7 @@ dataDir={data}
 clientPort={client_port}
 clientPortAddress=127.0.0.1
 maxClientCnxns={connections}
+enforceQuota={enforce_quotas}
 admin.enableServer=false
 4lw.commands.whitelist=*
 """
@@ -40,6 +41,7 @@ class ZooKeeperNode(Node):
             "java",
             "-Xmx512m",
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            *([f"-Dzookeeper.DigestAuthenticationProvider.superDigest={self.super_digest}"] if self.super_digest else []),
             # Times to live.
             "-Dzookeeper.extendedTypesEnabled=true",
             *("-cp", f"{self._jars}/*"),
@@ -58,7 +60,10 @@ class ZooKeeperNode(Node):
         data = self.folder / "data"
         data.mkdir(parents=True, exist_ok=True)
         text = _CONFIGURATION.format(
-            data=data, client_port=self.client_port, connections=self.connections_per_address_max
+            data=data,
+            client_port=self.client_port,
+            connections=self.connections_per_address_max,
+            enforce_quotas=str(self.enforce_quotas).lower(),
         )
         if len(self._quorum_ports) > 1:
             (data / "myid").write_text(f"{self.node_id}\n")

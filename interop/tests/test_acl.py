@@ -1,14 +1,18 @@
 """Access control: world, digest, and what needs which permission."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from kazoo.client import KazooClient
 from kazoo.exceptions import BadVersionError, InvalidACLError, NoAuthError
 from kazoo.security import CREATOR_ALL_ACL, OPEN_ACL_UNSAFE, READ_ACL_UNSAFE, Permissions, make_acl, make_digest_acl
 
+from harness import Cluster, connected
+
 Connect = Callable[..., KazooClient]
 
+# The example of ZooKeeper's own documentation: the password is `test`.
+SUPER_DIGEST = "super:D/InIHSb7yEEbrWz8b9l71RjZJU="
 DIGEST = make_digest_acl("alice", "secret", all=True)
 
 
@@ -96,3 +100,37 @@ def test_ip(zk: KazooClient, base: str) -> None:
 def test_an_unknown_scheme_is_refused(zk: KazooClient, base: str) -> None:
     with pytest.raises(InvalidACLError):
         zk.create(f"{base}/a", acl=[make_acl("nobody", "knows", all=True)])
+
+
+@pytest.fixture(params=[1, 3])
+def with_superuser(request: pytest.FixtureRequest, new_cluster: Callable[[int], Cluster]) -> Iterator[Cluster]:
+    cluster = new_cluster(request.param)
+    for node in cluster.nodes:
+        node.super_digest = SUPER_DIGEST
+    with cluster:
+        yield cluster
+
+
+def test_the_superuser_passes_every_check(with_superuser: Cluster) -> None:
+    hosts = with_superuser.hosts
+    with connected(hosts, auth_data=[("digest", "alice:secret")]) as alice:
+        alice.create("/hers", b"1", acl=[DIGEST])
+    with connected(hosts, auth_data=[("digest", "super:guess")]) as pretender:
+        pretender.sync("/hers")
+        with pytest.raises(NoAuthError):
+            pretender.get("/hers")
+    with connected(hosts, auth_data=[("digest", "super:test")]) as root:
+        root.sync("/hers")
+        assert root.get("/hers")[0] == b"1"
+        assert root.get_acls("/hers")[0] == [DIGEST]
+        root.set("/hers", b"2")
+        root.create("/hers/below")
+        root.delete("/hers/below")
+        # Made by `auth`, a list has the digest in it and not the superuser, who needs none.
+        root.create("/mine", acl=CREATOR_ALL_ACL)
+        assert root.get_acls("/mine")[0] == [make_digest_acl("super", "test", all=True)]
+        root.set_acls("/zookeeper/config", OPEN_ACL_UNSAFE)
+        root.set_acls("/hers", OPEN_ACL_UNSAFE)
+    with connected(hosts) as anyone:
+        anyone.sync("/hers")
+        assert anyone.get("/hers")[0] == b"2"

@@ -54,6 +54,8 @@ impl Suite {
                 "test_recipes.py",
                 "test_members.py",
                 "test_limits.py",
+                "test_quotas.py",
+                "test_config.py",
             ],
             Suite::Java => &["test_java.py"],
             Suite::Faults => &["test_audit.py", "test_faults.py"],

@@ -18,7 +18,7 @@ use crate::node::{CallHandler, Member};
 use crate::peers::{Lane, Peers, SnapshotReceiver};
 use crate::proposer::{LeaderLink, Lost, Outbox, Sequencer};
 use crate::quorum::unanswered_for;
-use crate::raft::Raft;
+use crate::raft::{Raft, members_of};
 use crate::storage::{Progress, SnapshotStore};
 use crate::wire::{self, frame::Body};
 
@@ -355,7 +355,6 @@ impl Group {
         let metrics = self.inner.core.raft.metrics();
         let metrics = metrics.borrow_watched();
         let membership = metrics.membership_config.membership();
-        let voters: Vec<u64> = membership.voter_ids().collect();
         let index = |id: Option<crate::raft::LogId>| id.map(|id| id.index);
         let replica = |(node, matched): (&u64, &Option<crate::raft::LogId>)| PeerProgress {
             node: NodeId(*node),
@@ -368,14 +367,7 @@ impl Group {
             committed_index: index(metrics.local_committed),
             applied_index: index(metrics.last_applied),
             snapshot_index: index(metrics.snapshot),
-            members: membership
-                .nodes()
-                .map(|(node, basic)| Member {
-                    node: NodeId(*node),
-                    address: basic.addr.clone(),
-                    voter: voters.contains(node),
-                })
-                .collect(),
+            members: members_of(membership),
             replicas: metrics.replication.iter().flatten().map(replica).collect(),
         }
     }

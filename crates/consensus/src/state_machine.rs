@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use crate::node::Member;
+
 /// One command of a committed entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommittedCommand {
@@ -22,6 +24,9 @@ pub struct CommittedEntry {
     pub time_ms: i64,
     /// What was proposed, in order; empty for a leader's first entry and for changes of membership.
     pub commands: Vec<CommittedCommand>,
+    /// Who belongs to the group from here on, by number; `None` if that did not change. While a change of voters is under way,
+    /// and two sets of them have a say, it has not changed yet.
+    pub members: Option<Vec<Member>>,
 }
 
 /// Replicated state. The same entries must give the same state on every node.

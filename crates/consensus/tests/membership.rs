@@ -53,6 +53,24 @@ async fn a_voter_joins_and_one_leaves_while_clients_work() {
 }
 
 #[tokio::test]
+async fn the_state_machine_hears_of_each_change_when_it_is_complete() {
+    let mut cluster = Cluster::start(3).await;
+    cluster.join(4, true).await;
+    cluster.is_member(4, true).await;
+    // Until it has looked for the last time whether it is what it wants to be.
+    harness::pause(Duration::from_millis(1500)).await;
+    within_changed(&cluster, 1, MemberChange::Demote(NodeId(4))).await;
+    within_changed(&cluster, 2, MemberChange::Remove(NodeId(4))).await;
+    cluster.kill(4).await;
+    let founders = vec![(1, true), (2, true), (3, true)];
+    let with = |vote| founders.iter().copied().chain([(4, vote)]).collect::<Vec<_>>();
+    let changes = [founders.clone(), with(false), with(true), with(false), founders.clone()];
+    for node in 1..=3 {
+        within(Duration::from_secs(5), || cluster.node(node).members_applied() == changes).await;
+    }
+}
+
+#[tokio::test]
 async fn a_node_that_joined_comes_back_by_itself() {
     let mut cluster = Cluster::start(3).await;
     cluster.join(4, true).await;

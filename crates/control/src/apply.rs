@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use thiserror::Error;
-use tree::{Command, Outcome, Permissions, Reply, SessionId, Text, Tree, Trigger, WatcherId};
+use tree::{
+    Command, EnsembleMember, Operation, Outcome, Permissions, Reply, SessionId, Text, Tree, Trigger,
+    WatcherId,
+};
 
 use crate::control::Control;
 use crate::delivery::{CloseReason, Delivery};
@@ -54,6 +57,9 @@ impl Control {
             replica.tree.begin_epoch();
             self.set_applied(replica.tree.zxid());
         }
+        if let Some(members) = entry.members {
+            self.set_members(&members);
+        }
         let mut commands = entry.commands.into_iter().enumerate();
         let mut batch = Vec::new();
         let mut wake = Vec::new();
@@ -71,6 +77,17 @@ impl Control {
                 Outbox::wake(&outbox);
             }
         }
+    }
+
+    fn set_members(&self, members: &[EnsembleMember]) {
+        let mut wake = Vec::new();
+        {
+            let mut replica = self.replica.write();
+            let outcome = replica.tree.set_members(members);
+            self.fire(&mut replica, &outcome, &mut wake);
+            self.set_applied(outcome.zxid);
+        }
+        wake.iter().for_each(|outbox| outbox.wake());
     }
 
     /// The log will not bring this node's commands up to `sequence` any more, and nobody knows whether they took effect:
@@ -126,6 +143,9 @@ impl Control {
         wake: &mut Vec<Arc<Outbox>>,
     ) {
         self.fire(replica, &outcome, wake);
+        if outcome.is_over_quota && waiting.is_some() {
+            self.note_quota(&command.operation);
+        }
         self.follow_session(&outcome, waiting.as_ref().and_then(|waiting| waiting.outbox.as_ref()));
         let taken_from = self.previous_connection(command, &outcome);
         let ended = outcome.ended_session;
@@ -212,6 +232,23 @@ impl Control {
             if outbox.push(Delivery::Deferred(read(&view))) {
                 wake.push(Arc::clone(outbox));
             }
+        }
+    }
+
+    /// Said for the 1st, 2nd, 4th, 8th ... time, so that a client that does not give up can not fill the log.
+    fn note_quota(&self, operation: &Operation) {
+        let count = self.metrics.quota_exceeded.fetch_add(1, Ordering::Relaxed) + 1;
+        if count.is_power_of_two() {
+            let path = match operation {
+                Operation::Create(create) => create.path.as_str(),
+                Operation::SetData(set) => set.path.as_str(),
+                _ => "a multi",
+            };
+            tracing::warn!(
+                path,
+                count,
+                "a write goes beyond its quota; see zookeeper_limits below /zookeeper/quota"
+            );
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use runtime::{BoxFuture, Instant, Runtime};
-use tree::{Counters, Identity, SessionId, WatchCounts, Zxid};
+use tree::{Counters, Identity, Operation, SessionId, Text, WatchCounts, Zxid};
 
 use crate::budget::Budget;
 use crate::connection::Connection;
@@ -142,6 +142,16 @@ impl Control {
     /// Before [`Control::start`].
     pub fn barrier(&self) -> BoxFuture<'static, Result<(), Unavailable>> {
         self.log().barrier()
+    }
+
+    /// Lets clients see in `/zookeeper/config` where they reach this node; `None` if nowhere. To be called when this node has
+    /// caught up: without effect if the tree says so already.
+    pub fn announce(&self, client_address: Option<String>) {
+        let node = self.config.node;
+        let client_address = client_address.map(Text::from);
+        if self.read(|tree| tree.client_address(node) != client_address.as_ref()) {
+            self.propose_for_the_cluster(Operation::Announce { node, client_address });
+        }
     }
 
     /// Whether commands may be proposed now. To be asked before taking work from a client.

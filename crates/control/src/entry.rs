@@ -1,6 +1,7 @@
 //! What the log hands back.
 
 use bytes::Bytes;
+use tree::EnsembleMember;
 
 /// One committed entry of the log, as every replica sees it.
 #[derive(Debug)]
@@ -9,6 +10,8 @@ pub struct AppliedEntry<C> {
     pub time_ms: i64,
     /// Whether it is the first entry of a new leader.
     pub new_epoch: bool,
+    /// The members of the cluster from here on, if they changed with this entry, which then has no commands.
+    pub members: Option<Vec<EnsembleMember>>,
     /// The commands, in order: an iterator of [`AppliedCommand`]s.
     pub commands: C,
 }

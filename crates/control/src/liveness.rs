@@ -125,8 +125,13 @@ impl Control {
 
     /// Proposes what no client has asked for. Nobody waits for the answer.
     pub(crate) fn propose_for_the_cluster(&self, operation: Operation) {
-        let command =
-            Command { session: SessionId::NONE, origin: Owner::default(), identities: Vec::new(), operation };
+        let command = Command {
+            session: SessionId::NONE,
+            origin: Owner::default(),
+            identities: Vec::new(),
+            enforce_quotas: false,
+            operation,
+        };
         let mut encoded = BytesMut::new();
         command.encode(&mut encoded);
         self.propose(None, encoded.freeze());

@@ -142,7 +142,7 @@ impl Loopback {
             }
             let Some((control, time_ms, commands)) = self.take(node, next, end) else { return };
             let count = commands.len();
-            let entry = AppliedEntry { time_ms, new_epoch: next == 0, commands };
+            let entry = AppliedEntry { time_ms, new_epoch: next == 0, members: None, commands };
             control.apply(entry).expect("what was encoded here can be decoded here");
             next += count;
             applied.send_replace(next);

@@ -27,6 +27,8 @@ pub struct Metrics {
     pub auth_failures: AtomicU64,
     /// Commands applied, whoever proposed them.
     pub commits: AtomicU64,
+    /// Writes of this node's clients that were refused for a quota, or went beyond a soft limit.
+    pub quota_exceeded: AtomicU64,
     /// Sessions that expired, proposed by this node as the leader.
     pub sessions_expired: AtomicU64,
     /// From the arrival of a request to its answer.

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use runtime::{BoxFuture, Runtime, SeededEntropy, SystemClock, SystemDisk, SystemNetwork, TokioPools};
 use tree::{
-    Acl, ChunkLimits, Command, Create, CreateMode, ErrorCode, Identity, Operation, Password, Permissions,
-    Reply, SessionId, SetData, WatchKind,
+    Acl, ChunkLimits, Command, Create, CreateMode, EnsembleMember, ErrorCode, EventKind, Identity, Operation,
+    Password, Permissions, Reply, SessionId, SetData, WatchKind,
 };
 
 use crate::loopback::Loopback;
@@ -45,7 +45,7 @@ impl ByHand {
     fn apply(&self, control: &Control) {
         let proposed = std::mem::take(&mut *self.proposed.lock());
         let commands = proposed.into_iter().map(|(own, bytes)| AppliedCommand { own: Some(own), bytes });
-        control.apply(AppliedEntry { time_ms: 1, new_epoch: false, commands }).unwrap();
+        control.apply(AppliedEntry { time_ms: 1, new_epoch: false, members: None, commands }).unwrap();
     }
 }
 
@@ -85,6 +85,7 @@ fn command(connection: &Connection, operation: Operation) -> Command {
         session: connection.session().unwrap_or(SessionId::NONE),
         origin: connection.owner(),
         identities: vec![],
+        enforce_quotas: false,
         operation,
     }
 }
@@ -165,7 +166,9 @@ fn commands_of_other_nodes_are_nobodys_answers() {
         propose(&mut connection, &command);
         let (_, bytes) = log.proposed.lock().pop().unwrap();
         let foreign = [AppliedCommand { own: None, bytes }];
-        control.apply(AppliedEntry { time_ms: 1, new_epoch: false, commands: foreign }).unwrap();
+        control
+            .apply(AppliedEntry { time_ms: 1, new_epoch: false, members: None, commands: foreign })
+            .unwrap();
         assert!(hear(&mut connection).is_empty());
         assert_eq!(control.read(|tree| tree.counters().nodes), 5);
     });
@@ -255,6 +258,52 @@ fn an_event_stands_before_the_answer_of_its_command_and_after_earlier_answers() 
             panic!("{heard:?}");
         };
         assert_eq!((path.as_str(), event), ("/b", done));
+    });
+}
+
+#[test]
+fn a_change_of_the_members_is_a_transaction_that_watchers_hear_of() {
+    run(async {
+        let (control, log, _task) = by_hand(ControlConfig::default());
+        let members = |count: u64| {
+            let member = |node| EnsembleMember { node, address: format!("{node}:1").into(), is_voter: true };
+            Some((1..=count).map(member).collect())
+        };
+        let apply = |members| {
+            let entry = AppliedEntry { time_ms: 1, new_epoch: false, members, commands: [] };
+            control.apply(entry).unwrap();
+        };
+        apply(members(1));
+        let mut connection = client(&control, &log);
+        connection.turn(|turn| turn.view().watch("/zookeeper/config", WatchKind::Data));
+        let before = control.zxid();
+        apply(members(2));
+        assert_eq!(control.zxid().0, before.0 + 1);
+        let heard = hear(&mut connection);
+        let [Delivery::Event { zxid, kind: EventKind::NodeDataChanged, path }] = &heard[..] else {
+            panic!("{heard:?}");
+        };
+        assert_eq!((path.as_str(), *zxid), ("/zookeeper/config", control.zxid()));
+        apply(members(2));
+        assert_eq!(control.zxid(), *zxid, "nothing has changed");
+    });
+}
+
+#[test]
+fn where_clients_reach_a_node_is_announced_once() {
+    run(async {
+        let (control, log, _task) = by_hand(ControlConfig::default());
+        let address = || Some("here:2181".to_owned());
+        for _ in 0..2 {
+            control.announce(address());
+            log.apply(&control);
+        }
+        assert_eq!(log.next.load(Ordering::Relaxed), 1);
+        control.announce(None);
+        log.apply(&control);
+        assert_eq!(control.read(|tree| tree.client_address(control.node()).cloned()), None);
+        control.announce(None);
+        assert_eq!(log.next.load(Ordering::Relaxed), 2);
     });
 }
 
@@ -358,7 +407,9 @@ fn a_command_that_does_not_decode_stops_the_node() {
     run(async {
         let (control, _log, _task) = by_hand(ControlConfig::default());
         let commands = [AppliedCommand { own: None, bytes: Bytes::from_static(b"\xff\xff\xff") }];
-        assert!(control.apply(AppliedEntry { time_ms: 1, new_epoch: false, commands }).is_err());
+        assert!(
+            control.apply(AppliedEntry { time_ms: 1, new_epoch: false, members: None, commands }).is_err()
+        );
     });
 }
 

@@ -71,6 +71,13 @@ pub(crate) struct Args {
     /// How many clients may be connected from one address; 0 for any number [default: 60].
     #[arg(long, value_name = "N")]
     connections_per_address_max: Option<usize>,
+    /// Refuse writes of this node's clients that go beyond hard limits of quotas; give it to all nodes [default: false].
+    #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
+    enforce_quotas: Option<bool>,
+    /// The superuser, who passes every access check: HASH is the base64 of the SHA-1 of USER:PASSWORD; clients add
+    /// the digest USER:PASSWORD. Give it to all nodes.
+    #[arg(long, value_name = "USER:HASH")]
+    super_digest: Option<String>,
     /// Listener for AMQP 0-9-1 clients.
     #[arg(long, value_name = "ADDR")]
     amqp: Option<String>,
@@ -111,6 +118,8 @@ impl Args {
             tls_client_auth: self.tls_client_auth,
             connections_max: self.connections_max,
             connections_per_address_max: self.connections_per_address_max,
+            enforce_quotas: self.enforce_quotas,
+            super_digest: self.super_digest,
             amqp: self.amqp,
             kafka: self.kafka,
             disque: self.disque,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use consensus::{
-    CallHandler, CannotApply, CommittedEntry, Group, NodeId, SnapshotError, SnapshotSink, SnapshotSource,
-    StateMachine,
+    CallHandler, CannotApply, CommittedEntry, Group, Member, NodeId, SnapshotError, SnapshotSink,
+    SnapshotSource, StateMachine,
 };
 use control::{
     AppliedCommand, AppliedEntry, Control, LogStatus, ReplicatedLog, Role, SnapshotTarget, Unavailable,
@@ -13,7 +13,7 @@ use control::{
 use parking_lot::Mutex;
 use runtime::BoxFuture;
 use tracing::warn;
-use tree::{ChunkLimits, SessionId};
+use tree::{ChunkLimits, EnsembleMember, SessionId, Text};
 
 /// What a call to the leader is about: sessions that were active on the calling node, 8 bytes each.
 const TOPIC_ACTIVE_SESSIONS: u32 = 1;
@@ -29,6 +29,7 @@ impl StateMachine for ControlMachine {
         let entry = AppliedEntry {
             time_ms: entry.time_ms,
             new_epoch: entry.new_leader,
+            members: entry.members.map(|members| members.iter().map(ensemble_member).collect()),
             commands: commands
                 .map(|command| AppliedCommand { own: command.own_sequence, bytes: command.bytes }),
         };
@@ -46,6 +47,14 @@ impl StateMachine for ControlMachine {
 
     fn restored(&self, own_through: u64) {
         self.control.lost_through(own_through);
+    }
+}
+
+fn ensemble_member(member: &Member) -> EnsembleMember {
+    EnsembleMember {
+        node: member.node.0,
+        address: Text::from(member.address.as_str()),
+        is_voter: member.voter,
     }
 }
 

@@ -121,6 +121,7 @@ impl Node {
             caught_up: AtomicBool::new(false),
         });
         let front_config = zookeeper_config(&config, &listeners, &parts.journal);
+        let address = client_address(&config, &listeners);
         let mut serving = Vec::new();
         if let Some(listener) = listeners.admin {
             let work = admin::run(parts.clone(), listener, runtime.clock.clone());
@@ -128,7 +129,7 @@ impl Node {
         }
         let front = zookeeper::Server::new(runtime.clone(), parts.control.clone(), front_config);
         let secure = listeners.zookeeper_tls.zip(security);
-        let work = serve_clients(parts.clone(), front.clone(), listeners.zookeeper, secure);
+        let work = serve_clients(parts.clone(), front.clone(), listeners.zookeeper, secure, address);
         serving.push(runtime.spawn(Pool::Clients, work));
         Ok(Self {
             runtime,
@@ -225,12 +226,14 @@ async fn serve_clients(
     front: Arc<zookeeper::Server>,
     listener: Option<Box<dyn Listener>>,
     secure: Option<(Box<dyn Listener>, Arc<dyn Security>)>,
+    address: Option<String>,
 ) {
     while parts.group.barrier().await.is_err() {
         info!("waiting for a leader");
     }
     parts.caught_up.store(true, Ordering::Release);
     info!(zxid = %parts.control.zxid(), "serving");
+    parts.control.announce(address);
     let secure_front = front.clone();
     let plain = async {
         if let Some(listener) = listener {
@@ -245,6 +248,12 @@ async fn serve_clients(
     tokio::join!(plain, secure);
 }
 
+/// Where clients reach this node.
+fn client_address(config: &Config, listeners: &Listeners) -> Option<String> {
+    let port = listeners.zookeeper.as_ref()?.local_addr().ok()?.port();
+    Some(format!("{}:{port}", config.client_host()?))
+}
+
 fn zookeeper_config(config: &Config, listeners: &Listeners, journal: &Journal) -> zookeeper::Config {
     let port = |listener: &Option<Box<dyn Listener>>| Some(listener.as_ref()?.local_addr().ok()?.port());
     let journal = journal.clone();
@@ -253,6 +262,8 @@ fn zookeeper_config(config: &Config, listeners: &Listeners, journal: &Journal) -
         secure_client_port: port(&listeners.zookeeper_tls),
         connections_max: config.connections.all,
         connections_per_address_max: config.connections.of_an_address,
+        enforce_quotas: config.enforce_quotas,
+        super_digest: config.super_digest.clone(),
         data_dir: config.data_dir.display().to_string(),
         data_bytes: Arc::new(move || journal.stats().live_bytes),
         ..zookeeper::Config::with_tick(ControlConfig::default().tick)

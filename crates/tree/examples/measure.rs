@@ -34,6 +34,7 @@ fn main() {
     restore(&chunks, &tree);
     deletes(&mut tree, count);
     one_directory(count);
+    quotas(count);
 }
 
 fn path(n: usize) -> String {
@@ -42,7 +43,13 @@ fn path(n: usize) -> String {
 
 fn command(operation: Operation) -> Command {
     let identities = vec![Identity::new("ip", "127.0.0.1")];
-    Command { session: SessionId::NONE, origin: Owner::default(), identities, operation }
+    Command {
+        session: SessionId::NONE,
+        origin: Owner::default(),
+        identities,
+        enforce_quotas: true,
+        operation,
+    }
 }
 
 fn create(path: String) -> Command {
@@ -61,6 +68,39 @@ fn set(path: String) -> Command {
         data: Some(Bytes::from_static(&[8; 100])),
         version: -1,
     }))
+}
+
+/// What quotas cost: nothing without any, a look at each prefix of the path with one, two nodes more below one.
+fn quotas(count: usize) {
+    let mut tree = Tree::new();
+    let below = |at: &str, n: usize| format!("{at}{}", path(n));
+    apply(&mut tree, &create("/limited".into()));
+    for directory in 0..count.div_ceil(FAMILY) {
+        apply(&mut tree, &create(format!("/limited/directory-{directory:06}")));
+    }
+    for n in 0..count {
+        apply(&mut tree, &create(below("/limited", n)));
+    }
+    let sets = |name: &str, tree: &mut Tree| {
+        timed(name, count, |n| apply(tree, &set(below("/limited", scattered(n, count)))));
+    };
+    sets("set, no quota", &mut tree);
+    set_quota(&mut tree, "other");
+    sets("quota elsewhere", &mut tree);
+    let at = Instant::now();
+    set_quota(&mut tree, "limited");
+    println!("begin a quota     {:?} over {count} znodes", at.elapsed());
+    sets("set in a quota", &mut tree);
+}
+
+fn set_quota(tree: &mut Tree, name: &str) {
+    for node in ["", "/zookeeper_limits", "/zookeeper_stats"] {
+        let mut command = create(format!("/zookeeper/quota/{name}{node}"));
+        if let Operation::Create(create) = &mut command.operation {
+            create.data = Some(Bytes::from_static(b"count=-1,bytes=-1=;byteHardLimit=1000000000"));
+        }
+        apply(tree, &command);
+    }
 }
 
 /// A permutation without order.

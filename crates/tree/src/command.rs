@@ -27,6 +27,9 @@ pub struct Command {
     pub origin: Owner,
     /// Who the connection is, its address included.
     pub identities: Vec<Identity>,
+    /// Whether hard limits of quotas bind it. All replicas must decide alike, and servers may be configured differently, so
+    /// the server that was asked writes its decision into the command instead of each asking its own configuration.
+    pub enforce_quotas: bool,
     /// What it asks.
     pub operation: Operation,
 }
@@ -71,6 +74,13 @@ pub enum Operation {
         generation: u64,
         /// The epoch of the leader that waited for it.
         epoch: u32,
+    },
+    /// Says where clients reach a node, for `/zookeeper/config`. Burns a zxid only if that is new, and the node a member.
+    Announce {
+        /// Which.
+        node: u64,
+        /// `HOST:PORT`; absent: nowhere.
+        client_address: Option<Text>,
     },
     /// Deletes a container that has lost its last child, or a znode whose time to live is over. Without effect, and without
     /// a zxid, unless that is so when the command is applied.

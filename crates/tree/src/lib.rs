@@ -18,12 +18,14 @@ mod acl;
 mod apply;
 mod children;
 mod command;
+mod ensemble;
 mod error;
 mod index;
 mod name;
 mod outcome;
 mod path;
 mod proto;
+mod quota;
 mod read;
 mod session;
 mod slab;
@@ -43,6 +45,7 @@ pub use command::{
     ANY_VERSION, Check, Command, Create, CreateMode, DATA_BYTES_MAX, Delete, Operation, SetAcl, SetData,
     SubOperation,
 };
+pub use ensemble::EnsembleMember;
 pub use error::{DecodeError, ErrorCode, RestoreError, SnapshotInProgress};
 pub use outcome::{MultiFailure, Outcome, Reply};
 pub use read::{ChildNames, NodeData};

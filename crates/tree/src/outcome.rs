@@ -18,6 +18,9 @@ pub struct Outcome {
     pub triggers: Vec<Trigger>,
     /// The session that this command ended. Its connection, wherever it is, is to be closed after the answer.
     pub ended_session: Option<SessionId>,
+    /// Whether the command went beyond a soft limit of a quota, or was refused for a hard one. Only if it was to
+    /// [heed quotas](crate::Command::enforce_quotas).
+    pub is_over_quota: bool,
 }
 
 /// The answer to a command that did not fail.
@@ -62,6 +65,8 @@ pub enum Reply {
     SessionClosed,
     /// To an expiry that took effect.
     SessionExpired,
+    /// To an announcement of an address, or a change of the members, with effect or without.
+    EnsembleChanged,
 }
 
 /// The operation that failed a multi.

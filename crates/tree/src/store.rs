@@ -9,6 +9,7 @@ use crate::acl::{Acl, AclId, AclList, AclTable, Permissions};
 use crate::children::{Children, Names};
 use crate::index::{Index, hash_child};
 use crate::name::Name;
+use crate::quota::{self, LIMITS, QuotaTable};
 use crate::session::SessionTable;
 use crate::slab::{Slab, SlotId};
 use crate::znode::{Lifetime, Znode};
@@ -26,6 +27,7 @@ pub(crate) struct Store {
     pub(crate) ephemerals: usize,
     /// Containers, and nodes with a time to live.
     pub(crate) mortals: BTreeSet<SlotId>,
+    pub(crate) quotas: QuotaTable,
     /// Lengths of all paths and data.
     pub(crate) data_bytes: usize,
 }
@@ -132,11 +134,13 @@ impl Store {
             self.mortals.insert(slot);
         }
         self.data_bytes += self.footprint(slot);
+        self.note_quota(slot);
     }
 
     /// Takes a node without children out; its ACL reference goes to the caller. The parent's stat stays as it is.
     pub(crate) fn remove(&mut self, slot: SlotId) -> Znode {
         self.data_bytes -= self.footprint(slot);
+        self.forget_quota(slot);
         let node = self.node(slot);
         let (parent, session, is_mortal) = (node.parent, node.lifetime.session(), node.is_mortal());
         self.unlink(parent, slot);
@@ -150,6 +154,25 @@ impl Store {
             self.mortals.remove(&slot);
         }
         self.nodes.remove(slot).expect("the slot was read above")
+    }
+
+    /// If a node that is in its place sets a quota.
+    pub(crate) fn note_quota(&mut self, slot: SlotId) {
+        let node = self.node(slot);
+        if node.name.as_bytes() == LIMITS.as_bytes() {
+            let (path, directory) = (self.path(slot), node.parent);
+            if let Some(prefix) = quota::prefix_of(&path, LIMITS) {
+                self.quotas.set(prefix, directory);
+            }
+        }
+    }
+
+    fn forget_quota(&mut self, slot: SlotId) {
+        if self.node(slot).name.as_bytes() == LIMITS.as_bytes()
+            && let Some(prefix) = quota::prefix_of(&self.path(slot), LIMITS)
+        {
+            self.quotas.unset(prefix);
+        }
     }
 
     /// Replaces the data of a node and gives back what was there.

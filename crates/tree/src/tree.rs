@@ -1,17 +1,20 @@
 //! The tree as a whole.
 
 use crate::apply::Undo;
+use crate::ensemble::Ensemble;
 use crate::session::{SessionId, SessionInfo};
 use crate::snapshot::Walk;
 use crate::store::Store;
+use crate::text::Text;
 use crate::zxid::Zxid;
 
 /// The control plane's state: znodes, sessions, the last transaction.
 ///
-/// Changed by [`apply`](Self::apply) and [`begin_epoch`](Self::begin_epoch) only.
+/// Changed by [`apply`](Self::apply), [`begin_epoch`](Self::begin_epoch) and [`set_members`](Self::set_members) only.
 #[derive(Debug)]
 pub struct Tree {
     pub(crate) store: Store,
+    pub(crate) ensemble: Ensemble,
     pub(crate) zxid: Zxid,
     /// Time of the newest command, milliseconds since the epoch; never goes back.
     pub(crate) time_ms: i64,
@@ -45,11 +48,17 @@ impl Tree {
     /// A fresh tree: the root, `/zookeeper`, `/zookeeper/quota`, `/zookeeper/config`.
     #[must_use]
     pub fn new() -> Self {
-        Self::from_parts(Store::with_system_nodes(), Zxid::ZERO, 0, 0)
+        Self::from_parts(Store::with_system_nodes(), Ensemble::default(), Zxid::ZERO, 0, 0)
     }
 
-    pub(crate) fn from_parts(store: Store, zxid: Zxid, time_ms: i64, session_counter: u64) -> Self {
-        Self { store, zxid, time_ms, session_counter, undo: Vec::new(), snapshot: None }
+    pub(crate) fn from_parts(
+        store: Store,
+        ensemble: Ensemble,
+        zxid: Zxid,
+        time_ms: i64,
+        session_counter: u64,
+    ) -> Self {
+        Self { store, ensemble, zxid, time_ms, session_counter, undo: Vec::new(), snapshot: None }
     }
 
     /// A new leader's first entry is being applied: the next write has the first zxid of the next epoch.
@@ -67,6 +76,12 @@ impl Tree {
     #[must_use]
     pub fn time_ms(&self) -> i64 {
         self.time_ms
+    }
+
+    /// Where clients reach a node, as it was announced last.
+    #[must_use]
+    pub fn client_address(&self, node: u64) -> Option<&Text> {
+        self.ensemble.client_addresses.get(&node)
     }
 
     /// How much the tree holds.

@@ -21,6 +21,10 @@ pub struct Config {
     pub connections_max: usize,
     /// Of one address; those beyond this number are closed at once. 0: no limit. ZooKeeper's `maxClientCnxns`.
     pub connections_per_address_max: usize,
+    /// Whether hard limits of quotas bind the writes of this server's clients. ZooKeeper's `enforceQuota`.
+    pub enforce_quotas: bool,
+    /// `user:base64(sha1(user:password))` of the superuser, who passes every check. ZooKeeper's `superDigest`.
+    pub super_digest: Option<String>,
     /// TLS handshakes that may be under way at a time; connections beyond this number are closed at once. From 1 up.
     pub tls_handshakes_max: usize,
     /// How long a TLS handshake may take.
@@ -57,6 +61,8 @@ impl Default for Config {
             outstanding_max: 1000,
             connections_max: 0,
             connections_per_address_max: 60,
+            enforce_quotas: false,
+            super_digest: None,
             tls_handshakes_max: 250,
             tls_handshake_timeout: Duration::from_secs(5),
             handshake_timeout: Duration::from_secs(10),

@@ -9,6 +9,8 @@ use openraft::{BasicNode, EntryPayload as Payload};
 use super::{
     BatchBytes, CommittedLeaderId, Entry, LeaderId, LogId, Membership, SnapshotMeta, StoredMembership, Vote,
 };
+use crate::identity::NodeId;
+use crate::node::Member;
 use crate::wire;
 
 /// Bytes that do not mean what they should.
@@ -40,6 +42,17 @@ pub(crate) fn vote_from_wire(vote: wire::Vote) -> Vote {
 /// The vote of a message that must have one.
 pub(crate) fn required_vote(vote: Option<wire::Vote>) -> Result<Vote, Malformed> {
     vote.map(vote_from_wire).ok_or(Malformed("message: no vote"))
+}
+
+/// Who is in it, by number; of two sets of voters both count.
+pub(crate) fn members_of(membership: &Membership) -> Vec<Member> {
+    let voters: BTreeSet<u64> = membership.voter_ids().collect();
+    let member = |(node, basic): (&u64, &BasicNode)| Member {
+        node: NodeId(*node),
+        address: basic.addr.clone(),
+        voter: voters.contains(node),
+    };
+    membership.nodes().map(member).collect()
 }
 
 pub(crate) fn membership_to_wire(membership: &Membership) -> wire::Membership {

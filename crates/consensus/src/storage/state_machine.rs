@@ -15,8 +15,8 @@ use super::{AppliedCommands, Fate, SnapshotFile, SnapshotReader, SnapshotStore};
 use crate::identity::Identity;
 use crate::proposer::{Outbox, Sequencer};
 use crate::raft::{
-    Entry, LogId, Snapshot, SnapshotMeta, StoredMembership, Types, log_id_to_wire, membership_to_wire,
-    snapshot_meta_from_wire,
+    Entry, LogId, Snapshot, SnapshotMeta, StoredMembership, Types, log_id_to_wire, members_of,
+    membership_to_wire, snapshot_meta_from_wire,
 };
 use crate::state_machine::{CommittedCommand, CommittedEntry, SnapshotSource, StateMachine};
 use crate::wire;
@@ -106,11 +106,14 @@ impl StateMachineAdapter {
         let new_leader = term_of(Some(&entry.log_id)) != term_of(self.last.as_ref());
         let index = entry.log_id.index;
         self.last = Some(entry.log_id);
-        let mut committed = CommittedEntry { index, new_leader, time_ms: 0, commands: Vec::new() };
+        let mut committed =
+            CommittedEntry { index, new_leader, time_ms: 0, commands: Vec::new(), members: None };
         let mut size = 0;
         match entry.payload {
             EntryPayload::Blank => {}
             EntryPayload::Membership(membership) => {
+                let is_settled = membership.get_joint_config().len() == 1;
+                committed.members = is_settled.then(|| members_of(&membership));
                 self.membership = StoredMembership::new(Some(entry.log_id), membership);
             }
             EntryPayload::Normal(batch) => {

@@ -26,6 +26,8 @@ struct Recorded {
     all: Vec<(u64, u64)>,
     own: Vec<u64>,
     restores: u64,
+    /// Numbers and votes.
+    members: Vec<Vec<(u64, bool)>>,
 }
 
 fn encode(node: u64, number: u64) -> Bytes {
@@ -47,6 +49,8 @@ impl StateMachine for Recorder {
             state.all.push(decode(&command.bytes));
             state.own.extend(command.own_sequence);
         }
+        let vote = |member: &Member| (member.node.0, member.voter);
+        state.members.extend(entry.members.map(|members| members.iter().map(vote).collect()));
         Ok(())
     }
 
@@ -111,6 +115,11 @@ impl Running {
 
     pub(crate) fn waiting(&self) -> u64 {
         *self.proposed.lock() - self.own().len() as u64
+    }
+
+    /// The members as the state machine was told of them, from the first to the last.
+    pub(crate) fn members_applied(&self) -> Vec<Vec<(u64, bool)>> {
+        self.recorder.lock().members.clone()
     }
 
     pub(crate) fn restores(&self) -> u64 {

@@ -79,7 +79,8 @@ fn apply(
     origin: Owner,
     operation: Operation,
 ) -> Result<Reply, tree::ErrorCode> {
-    tree.apply(&Command { session, origin, identities: Vec::new(), operation }, 0).result
+    let command = Command { session, origin, identities: Vec::new(), enforce_quotas: false, operation };
+    tree.apply(&command, 0).result
 }
 
 /// Answers of the shipped code.

@@ -2,6 +2,8 @@
 //!
 //! Values are read when they are asked for: serving costs nothing while nobody looks.
 
+use std::sync::atomic::Ordering;
+
 use metrics::{counter, gauge, with_local_recorder};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
@@ -39,6 +41,8 @@ fn control(parts: &Parts) {
     gauge!("quorate_tree_znodes").set(counters.nodes as f64);
     gauge!("quorate_tree_ephemerals").set(counters.ephemerals as f64);
     gauge!("quorate_tree_data_bytes").set(counters.data_bytes as f64);
+    let over_quota = parts.control.metrics().quota_exceeded.load(Ordering::Relaxed);
+    counter!("quorate_quota_exceeded_total").absolute(over_quota);
     gauge!("quorate_connections").set(parts.control.connection_count() as f64);
     gauge!("quorate_watches").set(parts.control.watch_counts().watches as f64);
     gauge!("quorate_proposals_under_way").set(parts.control.pending_count() as f64);

@@ -57,6 +57,11 @@ pub struct Config {
     pub tls: Option<tls::ServerFiles>,
     /// Clients' connections that there may be.
     pub connections: ConnectionLimits,
+    /// Whether hard limits of quotas bind the writes of this node's clients. Default false, as ZooKeeper's `enforceQuota`.
+    pub enforce_quotas: bool,
+    /// `user:base64(sha1(user:password))` of the user who passes every check of this node's clients. None by default, as with
+    /// ZooKeeper's `superDigest`.
+    pub super_digest: Option<String>,
     /// Admin HTTP.
     pub admin: Listen,
     /// Listeners that were asked for and whose protocol does not exist yet, as `key=value`.
@@ -117,6 +122,18 @@ const DEFAULT_ZOOKEEPER: &str = "127.0.0.1:2181";
 const DEFAULT_ADMIN: &str = "127.0.0.1:7070";
 
 impl Config {
+    /// The host at which clients reach this node: that of its listener or, if it listens everywhere, the one where other nodes
+    /// reach it. `None` if there is no such listener.
+    pub(crate) fn client_host(&self) -> Option<&str> {
+        let (host, _port) = self.zookeeper.address()?.rsplit_once(':')?;
+        if !matches!(host, "0.0.0.0" | "[::]") {
+            return Some(host);
+        }
+        let founder = self.founders.iter().find(|member| member.node == self.node);
+        let own = self.join.as_ref().map(|join| &join.member).or(founder)?;
+        own.address.rsplit_once(':').map(|(host, _port)| host)
+    }
+
     /// Checks settings and fills in the defaults.
     pub fn from_settings(settings: FileSettings) -> Result<Self, ConfigError> {
         let node = settings.node_id.unwrap_or(1);
@@ -130,6 +147,7 @@ impl Config {
         }
         reject_unbuilt(&settings)?;
         let connections = ConnectionLimits::of(&settings);
+        let super_digest = settings.super_digest.clone().map(parse_digest).transpose()?;
         let peer_tls = tls_files::peers(&settings)?;
         let tls = tls_files::server(&settings)?;
         let zookeeper_tls = parse_listen("zookeeper-tls", settings.zookeeper_tls.clone(), "off")?;
@@ -182,6 +200,8 @@ impl Config {
             zookeeper_tls,
             tls,
             connections,
+            enforce_quotas: settings.enforce_quotas.unwrap_or(false),
+            super_digest,
             admin: parse_listen("admin", settings.admin, DEFAULT_ADMIN)?,
             unavailable: unavailable([
                 ("amqp", settings.amqp),
@@ -203,6 +223,20 @@ fn reject_unbuilt(settings: &FileSettings) -> Result<(), ConfigError> {
         Some(other) => return Err(wrong("fsync", other, "unknown", "give always or interval")),
     }
     Ok(())
+}
+
+/// A SHA-1 takes 28 characters of base64, the last of them padding.
+fn parse_digest(text: String) -> Result<String, ConfigError> {
+    let is_hash = |hash: &str| hash.len() == 28 && hash.ends_with('=');
+    match text.split_once(':') {
+        Some((user, hash)) if !user.is_empty() && is_hash(hash) => Ok(text),
+        _ => Err(wrong(
+            "super-digest",
+            text,
+            "not a user and a hash",
+            "give USER:HASH, where HASH is the base64 of the SHA-1 of USER:PASSWORD",
+        )),
+    }
 }
 
 /// Whether the node is to vote.

@@ -64,6 +64,12 @@ pub struct FileSettings {
     /// Clients' connections from one address; 0: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections_per_address_max: Option<usize>,
+    /// Whether hard limits of quotas bind the writes of this node's clients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enforce_quotas: Option<bool>,
+    /// `USER:HASH` of the superuser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub super_digest: Option<String>,
     /// Listener for AMQP 0-9-1 clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amqp: Option<String>,
@@ -85,7 +91,7 @@ pub struct FileSettings {
 }
 
 /// The keys that the environment may set.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 25] = [
     "data-dir",
     "node-id",
     "cluster",
@@ -103,6 +109,8 @@ const KEYS: [&str; 23] = [
     "tls-client-auth",
     "connections-max",
     "connections-per-address-max",
+    "enforce-quotas",
+    "super-digest",
     "amqp",
     "kafka",
     "disque",

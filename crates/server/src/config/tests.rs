@@ -29,9 +29,31 @@ fn the_peer_listener_follows_the_cluster() {
 }
 
 #[test]
+fn clients_are_sent_to_the_listener_or_to_the_host_that_other_nodes_know() {
+    let host = |zookeeper: &str, change: fn(&mut FileSettings)| {
+        let config = settings(|s| {
+            s.zookeeper = Some(zookeeper.into());
+            change(s);
+        });
+        config.unwrap().client_host().map(str::to_owned)
+    };
+    let founder = |s: &mut FileSettings| s.cluster = Some("1=one:7400,2=two:7400".into());
+    let joiner =
+        |s: &mut FileSettings| (s.join, s.peer) = (Some("one:7400".into()), Some("three:7400".into()));
+    assert_eq!(host("front:2181", founder).as_deref(), Some("front"));
+    assert_eq!(host("[::1]:2181", founder).as_deref(), Some("[::1]"));
+    assert_eq!(host("0.0.0.0:2181", founder).as_deref(), Some("one"));
+    assert_eq!(host("[::]:2181", joiner).as_deref(), Some("three"));
+    assert_eq!(host("0.0.0.0:2181", |_| {}).as_deref(), Some("127.0.0.1"));
+    assert_eq!(host("off", founder), None);
+}
+
+#[test]
 fn errors_name_the_key_the_value_and_the_fix() {
     type Case = (&'static str, fn(&mut FileSettings));
-    let cases: [Case; 22] = [
+    let cases: [Case; 24] = [
+        ("super-digest", |s| s.super_digest = Some("super:password".into())),
+        ("super-digest", |s| s.super_digest = Some("D/InIHSb7yEEbrWz8b9l71RjZJU=".into())),
         ("node-id", |s| s.node_id = Some(0)),
         ("node-id", |s| s.node_id = Some(128)),
         ("cluster", |s| s.cluster = Some("1=a:1,1=b:2".into())),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::check_data;
+use super::quota::Growth;
 use super::transaction::Transaction;
 use super::undo::Undo;
 use crate::acl::{AclList, Permissions};
@@ -38,10 +39,14 @@ impl Transaction<'_> {
         if self.store.node(parent).is_ephemeral() {
             return Err(ErrorCode::NoChildrenForEphemerals);
         }
+        let growth = Growth::of_create(create.data.as_ref().map_or(0, bytes::Bytes::len));
+        self.check_quota(&path, growth)?;
         let slot = self.insert(parent, Name::from(name), create, &acl)?;
+        let stat = create.want_stat.then(|| self.store.node(slot).stat());
+        self.begin_usage(&path, slot);
+        self.count_usage(&path, growth);
         self.trigger(EventKind::NodeCreated, path.clone(), slot);
         self.trigger(EventKind::NodeChildrenChanged, path::parent(&path, slash), parent);
-        let stat = create.want_stat.then(|| self.store.node(slot).stat());
         Ok(Reply::Created { path, stat })
     }
 

@@ -1,6 +1,7 @@
 //! Delete, by a client or with a session.
 
 use super::check_version;
+use super::quota::Growth;
 use super::transaction::Transaction;
 use super::undo::Undo;
 use crate::acl::Permissions;
@@ -39,12 +40,14 @@ impl Transaction<'_> {
     /// Deletes a node without children.
     pub(super) fn remove(&mut self, slot: SlotId, path: Text, last_slash: usize) {
         let parent_path = path::parent(&path, last_slash);
-        self.trigger(EventKind::NodeDeleted, path, slot);
+        self.trigger(EventKind::NodeDeleted, path.clone(), slot);
         let node = Box::new(self.store.remove(slot));
+        let growth = Growth::of_delete(node.data_len());
         let parent = node.parent;
         let above = self.store.node_mut(parent);
         let parent_changed = std::mem::replace(&mut above.children_changed, self.zxid);
         self.undo.push(Undo::Delete { slot, node, parent_changed });
+        self.count_usage(&path, growth);
         self.trigger(EventKind::NodeChildrenChanged, parent_path, parent);
     }
 }

@@ -1,13 +1,15 @@
 //! Applying commands: the rules of the protocol, one file an operation.
 //!
 //! Order of checks: the session (known, owned by the connection that asks), then those of the operation. Every command
-//! burns a zxid, also when it fails, with three exceptions: attaching a session, an expiry that comes too late, and a reap
-//! that does.
+//! burns a zxid, also when it fails, with four exceptions: attaching a session, an expiry that comes too late, a reap that
+//! does, and an announcement that tells clients nothing new.
 
 mod check;
 mod create;
 mod delete;
+mod ensemble;
 mod multi;
+mod quota;
 mod reap;
 mod session;
 mod set_acl;
@@ -43,6 +45,7 @@ impl Tree {
                 self.expire_session(*session, *generation, *epoch)
             }
             Operation::Reap { path } => self.reap(path),
+            Operation::Announce { node, client_address } => self.announce(*node, client_address.as_ref()),
             Operation::CreateSession { timeout_ms, password } => {
                 self.zxid = self.zxid.next();
                 let reply = self.create_session(command.origin, *timeout_ms, *password);
@@ -61,7 +64,7 @@ impl Tree {
 
     /// An outcome that changed no znode.
     fn outcome(&self, result: Result<Reply, ErrorCode>) -> Outcome {
-        Outcome { zxid: self.zxid, result, triggers: Vec::new(), ended_session: None }
+        Outcome { zxid: self.zxid, result, triggers: Vec::new(), ended_session: None, is_over_quota: false }
     }
 
     fn write(
@@ -74,9 +77,11 @@ impl Tree {
             return self.outcome(Err(error));
         }
         let mut transaction = Transaction::new(self, command.session, &command.identities);
+        transaction.enforce_quotas = command.enforce_quotas;
         let result = operation(&mut transaction);
+        let is_over_quota = transaction.is_over_quota;
         let triggers = transaction.commit();
-        Outcome { zxid: self.zxid, result, triggers, ended_session: None }
+        Outcome { zxid: self.zxid, result, triggers, ended_session: None, is_over_quota }
     }
 }
 

@@ -22,7 +22,7 @@ impl Tree {
         let mut transaction = Transaction::new(self, SessionId::NONE, &[]);
         transaction.remove(slot, path.clone(), slash);
         let triggers = transaction.commit();
-        Outcome { zxid: self.zxid, result: Ok(Reply::Deleted), triggers, ended_session: None }
+        Outcome { triggers, ..self.outcome(Ok(Reply::Deleted)) }
     }
 
     /// Paths that are to be reaped at `now_ms`, among the next `looks` candidates from `after` on, and where to go on;

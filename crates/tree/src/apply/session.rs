@@ -83,6 +83,6 @@ impl Tree {
             transaction.remove(slot, Text::from(path), slash);
         }
         let triggers = transaction.commit();
-        Outcome { zxid: self.zxid, result: Ok(reply), triggers, ended_session: Some(id) }
+        Outcome { triggers, ended_session: Some(id), ..self.outcome(Ok(reply)) }
     }
 }

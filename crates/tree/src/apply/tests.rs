@@ -6,8 +6,13 @@ use crate::store::ROOT;
 use crate::{Acl, Permissions, Reply, Tree};
 
 fn apply(tree: &mut Tree, operation: Operation) -> Reply {
-    let command =
-        Command { session: SessionId::NONE, origin: Owner::default(), identities: vec![], operation };
+    let command = Command {
+        session: SessionId::NONE,
+        origin: Owner::default(),
+        identities: vec![],
+        enforce_quotas: false,
+        operation,
+    };
     tree.apply(&command, 0).result.unwrap()
 }
 

@@ -19,12 +19,25 @@ pub(super) struct Transaction<'a> {
     pub(super) time_ms: i64,
     pub(super) session: SessionId,
     pub(super) identities: &'a [Identity],
+    pub(super) enforce_quotas: bool,
+    /// Whether a limit of a quota was in the way, be it a soft one.
+    pub(super) is_over_quota: bool,
 }
 
 impl<'a> Transaction<'a> {
     pub(super) fn new(tree: &'a mut Tree, session: SessionId, identities: &'a [Identity]) -> Self {
         let Tree { store, undo, zxid, time_ms, .. } = tree;
-        Self { store, undo, triggers: Vec::new(), zxid: *zxid, time_ms: *time_ms, session, identities }
+        Self {
+            store,
+            undo,
+            triggers: Vec::new(),
+            zxid: *zxid,
+            time_ms: *time_ms,
+            session,
+            identities,
+            enforce_quotas: false,
+            is_over_quota: false,
+        }
     }
 
     /// Keeps the changes; gives what watchers must learn.

@@ -21,6 +21,8 @@ pub(crate) enum Undo {
     Delete { slot: SlotId, node: Box<Znode>, parent_changed: Zxid },
     /// Put the data back, with what was stamped together with it.
     SetData { slot: SlotId, data: Option<Arc<[u8]>>, modified: Zxid, modified_ms: i64 },
+    /// Put the data of a node that shows a usage back.
+    ShowUsage { slot: SlotId, data: Option<Arc<[u8]>> },
     /// Put the ACL back.
     SetAcl { slot: SlotId, acl: AclId },
 }
@@ -29,7 +31,7 @@ pub(crate) enum Undo {
 pub(super) fn forget(journal: &mut Vec<Undo>, store: &mut Store) {
     for entry in journal.drain(..) {
         match entry {
-            Undo::Create { .. } | Undo::SetData { .. } => {}
+            Undo::Create { .. } | Undo::SetData { .. } | Undo::ShowUsage { .. } => {}
             Undo::Delete { node, .. } => store.acls.release(node.acl),
             Undo::SetAcl { acl, .. } => store.acls.release(acl),
         }
@@ -57,6 +59,9 @@ pub(super) fn roll_back(journal: &mut Vec<Undo>, store: &mut Store) {
                 let node = store.node_mut(slot);
                 node.version = node.version.wrapping_sub(1);
                 (node.modified, node.modified_ms) = (modified, modified_ms);
+            }
+            Undo::ShowUsage { slot, data } => {
+                store.replace_data(slot, data);
             }
             Undo::SetAcl { slot, acl } => {
                 let undone = store.replace_acl(slot, acl);

@@ -26,6 +26,7 @@ impl Command {
             session: session_id(record.session),
             origin: Owner { node: record.node, connection: record.connection },
             identities: record.identities.into_iter().map(identity).collect::<Result<_, _>>()?,
+            enforce_quotas: record.enforce_quotas,
             operation: operation(record.operation.ok_or(DecodeError::Field { field: "operation" })?)?,
         })
     }
@@ -55,6 +56,10 @@ fn operation(record: record::command::Operation) -> Result<Operation, DecodeErro
             generation: record.generation,
             epoch: record.epoch,
         },
+        Record::Announce(record) => {
+            let client_address = record.client_address.map(|address| text(address, "client address"));
+            Operation::Announce { node: record.node, client_address: client_address.transpose()? }
+        }
         Record::Reap(record) => Operation::Reap { path: text(record.path, "path")? },
     })
 }

@@ -6,6 +6,7 @@ use prost::Message;
 use super::{Check, Command, Create, Delete, Operation, SetAcl, SetData, SubOperation};
 use crate::acl::{Acl, Identity};
 use crate::proto::command as record;
+use crate::text::Text;
 
 /// The format that this version writes, and the newest that it reads.
 pub(super) const FORMAT: u32 = 1;
@@ -19,6 +20,7 @@ impl Command {
             node: self.origin.node,
             connection: self.origin.connection,
             identities: self.identities.iter().map(identity).collect(),
+            enforce_quotas: self.enforce_quotas,
             operation: Some(operation(&self.operation)),
         };
         record.encode(buffer).expect("a BytesMut grows as needed");
@@ -54,6 +56,10 @@ fn operation(operation: &Operation) -> record::command::Operation {
                 epoch: *epoch,
             })
         }
+        Operation::Announce { node, client_address } => Record::Announce(record::Announce {
+            node: *node,
+            client_address: client_address.clone().map(Text::into_bytes),
+        }),
         Operation::Reap { path } => Record::Reap(record::Reap { path: path.clone().into_bytes() }),
     }
 }

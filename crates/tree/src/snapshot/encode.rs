@@ -4,9 +4,11 @@ use bytes::{Bytes, BytesMut};
 use prost::Message;
 
 use crate::acl::AclList;
+use crate::ensemble::{Ensemble, EnsembleMember};
 use crate::proto::snapshot as record;
 use crate::session::Session;
 use crate::slab::SlotId;
+use crate::text::Text;
 use crate::tree::Tree;
 use crate::znode::Znode;
 
@@ -33,7 +35,29 @@ impl SnapshotChunk {
 }
 
 pub(super) fn header(tree: &Tree) -> record::Header {
-    record::Header { zxid: tree.zxid.0, time_ms: tree.time_ms, session_counter: tree.session_counter }
+    record::Header {
+        zxid: tree.zxid.0,
+        time_ms: tree.time_ms,
+        session_counter: tree.session_counter,
+        ensemble: Some(ensemble(&tree.ensemble)),
+    }
+}
+
+fn ensemble(ensemble: &Ensemble) -> record::Ensemble {
+    let member = |member: &EnsembleMember| record::Member {
+        node: member.node,
+        address: member.address.clone().into_bytes(),
+        is_voter: member.is_voter,
+    };
+    let client_address = |(node, address): (&u64, &Text)| record::ClientAddress {
+        node: *node,
+        address: address.clone().into_bytes(),
+    };
+    record::Ensemble {
+        members: ensemble.members.values().map(member).collect(),
+        client_addresses: ensemble.client_addresses.iter().map(client_address).collect(),
+        version: ensemble.version.0,
+    }
 }
 
 pub(super) fn acl_list(slot: SlotId, list: &AclList) -> record::AclList {

@@ -73,7 +73,10 @@ impl Restore {
         let header = header.ok_or(RestoreError::Truncated { chunks: self.chunks })?;
         link::link(&mut self.store, &header)
             .map_err(|what| RestoreError::Inconsistent { number: self.chunks - 1, what })?;
-        Ok(Tree::from_parts(self.store, Zxid(header.zxid), header.time_ms, header.session_counter))
+        let ensemble = record::ensemble(header.ensemble.unwrap_or_default())
+            .map_err(|what| RestoreError::Inconsistent { number: 0, what })?;
+        let (zxid, time_ms) = (Zxid(header.zxid), header.time_ms);
+        Ok(Tree::from_parts(self.store, ensemble, zxid, time_ms, header.session_counter))
     }
 
     fn take(&mut self, chunk: Chunk) -> Result<(), Broken> {

@@ -73,6 +73,9 @@ fn operation() -> impl Strategy<Value = Operation> {
             Operation::AttachSession { session, password, timeout_ms }
         }),
         Just(Operation::CloseSession),
+        (any::<u64>(), prop::option::of(text()))
+            .prop_map(|(node, client_address)| Operation::Announce { node, client_address }),
+        text().prop_map(|path| Operation::Reap { path }),
         (session, any::<u64>(), any::<u32>()).prop_map(|(session, generation, epoch)| {
             Operation::ExpireSession { session, generation, epoch }
         }),
@@ -81,8 +84,14 @@ fn operation() -> impl Strategy<Value = Operation> {
 
 fn command() -> impl Strategy<Value = Command> {
     let owner = (any::<u64>(), any::<u64>()).prop_map(|(node, connection)| Owner { node, connection });
-    (any::<i64>().prop_map(SessionId), owner, vec(identity(), 0..3), operation()).prop_map(
-        |(session, origin, identities, operation)| Command { session, origin, identities, operation },
+    (any::<i64>().prop_map(SessionId), owner, vec(identity(), 0..3), any::<bool>(), operation()).prop_map(
+        |(session, origin, identities, enforce_quotas, operation)| Command {
+            session,
+            origin,
+            identities,
+            enforce_quotas,
+            operation,
+        },
     )
 }
 
@@ -123,6 +132,7 @@ fn data_and_paths_are_slices_of_the_entry() {
         session: SessionId(1),
         origin: Owner::default(),
         identities: vec![],
+        enforce_quotas: false,
         operation: Operation::Create(create),
     };
     let entry = encode(&command).freeze();

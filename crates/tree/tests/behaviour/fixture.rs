@@ -16,6 +16,7 @@ pub struct Fixture {
     pub session: SessionId,
     pub origin: Owner,
     pub identities: Vec<Identity>,
+    pub enforce_quotas: bool,
     pub now_ms: i64,
 }
 
@@ -29,6 +30,7 @@ impl Fixture {
             session: SessionId::NONE,
             origin: HERE,
             identities: vec![Identity::new("ip", "127.0.0.1")],
+            enforce_quotas: true,
             now_ms: 1_000,
         };
         fixture.session = fixture.create_session();
@@ -37,7 +39,9 @@ impl Fixture {
 
     pub fn apply(&mut self, operation: Operation) -> Outcome {
         let identities = self.identities.clone();
-        let command = Command { session: self.session, origin: self.origin, identities, operation };
+        let enforce_quotas = self.enforce_quotas;
+        let command =
+            Command { session: self.session, origin: self.origin, identities, enforce_quotas, operation };
         self.tree.apply(&command, self.now_ms)
     }
 

@@ -5,7 +5,9 @@
 mod access;
 mod agreement;
 mod coverage;
+pub mod ensemble;
 mod naive;
+mod quotas;
 mod script;
 mod snapshots;
 
@@ -33,6 +35,13 @@ impl Pair {
         if matches!(step, Step::Epoch) {
             self.tree.begin_epoch();
             self.naive.begin_epoch();
+            return;
+        }
+        if let Step::Members(members) = step {
+            let members: Vec<_> =
+                members.iter().map(|(node, is_voter)| ensemble::member(*node, *is_voter)).collect();
+            let (outcome, expected) = (self.tree.set_members(&members), self.naive.set_members(&members));
+            assert_same_outcome(step, &outcome, &expected);
             return;
         }
         let (command, time_ms) = step.resolve(&self.naive);

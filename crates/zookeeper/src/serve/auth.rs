@@ -48,6 +48,11 @@ pub(crate) fn authenticate(auth: &Auth<'_>, who: &Who) -> Option<Identity> {
     }
 }
 
+/// Whether a digest that a client has proved is the superuser's.
+pub(crate) fn is_superuser(identity: &Identity, super_digest: Option<&str>) -> bool {
+    identity.scheme == "digest" && super_digest.is_some_and(|digest| identity.id == *digest)
+}
+
 /// `user:base64(sha1(user:password))`. Text without a colon is a user, and is hashed whole.
 fn digest_id(user_and_password: &[u8]) -> String {
     let text = String::from_utf8_lossy(user_and_password);
@@ -96,6 +101,22 @@ mod tests {
     fn digests_are_those_of_zookeeper() {
         assert_eq!(digest_id(b"super:test"), "super:D/InIHSb7yEEbrWz8b9l71RjZJU=");
         assert!(digest_id(b"nobody").starts_with("nobody:"));
+    }
+
+    #[test]
+    fn only_the_digest_of_the_superuser_is() {
+        let digest = "super:D/InIHSb7yEEbrWz8b9l71RjZJU=";
+        let proved = |scheme, id: &str| Identity::new(scheme, id.to_owned());
+        assert!(is_superuser(&proved("digest", digest), Some(digest)));
+        for other in [
+            proved("digest", &digest_id(b"super:guess")),
+            proved("digest", "super:"),
+            proved("x509", digest),
+            proved("ip", digest),
+        ] {
+            assert!(!is_superuser(&other, Some(digest)), "{other:?}");
+        }
+        assert!(!is_superuser(&proved("digest", digest), None));
     }
 
     #[test]

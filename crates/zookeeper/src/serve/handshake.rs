@@ -127,6 +127,7 @@ async fn ask(
         session: SessionId::NONE,
         origin: link.owner(),
         identities: who.identities.to_vec(),
+        enforce_quotas: false,
         operation,
     };
     link.turn(|turn| turn.propose(&command));

@@ -27,6 +27,7 @@ pub(super) fn link(store: &mut Store, header: &Header) -> Result<(), Broken> {
     let order = reachable(store);
     ensure(order.len() == slots.len(), "a node is not below the root")?;
     count(store, &order);
+    order.iter().for_each(|slot| store.note_quota(*slot));
     Ok(())
 }
 

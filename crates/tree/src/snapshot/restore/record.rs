@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Broken, ensure};
 use crate::acl::{Acl, AclList, Identity, Permissions};
+use crate::ensemble::{Ensemble, EnsembleMember};
 use crate::name::Name;
 use crate::proto::snapshot as record;
 use crate::session::{Owner, Password, Session, SessionId};
@@ -11,6 +12,19 @@ use crate::slab::SlotId;
 use crate::text::Text;
 use crate::znode::{Lifetime, Znode};
 use crate::zxid::Zxid;
+
+/// Copies texts, so that they do not keep a chunk alive.
+pub(super) fn ensemble(ensemble: record::Ensemble) -> Result<Ensemble, Broken> {
+    let mut found = Ensemble { version: Zxid(ensemble.version), ..Ensemble::default() };
+    let members = ensemble.members.into_iter().map(|member| {
+        Ok(EnsembleMember { node: member.node, address: text(&member.address)?, is_voter: member.is_voter })
+    });
+    found.set_members(&members.collect::<Result<Vec<_>, Broken>>()?);
+    for client in ensemble.client_addresses {
+        found.set_client_address(client.node, Some(&text(&client.address)?));
+    }
+    Ok(found)
+}
 
 /// Copies texts, so that a long-lived list does not keep a chunk alive.
 pub(super) fn acl_list(list: record::AclList) -> Result<AclList, Broken> {

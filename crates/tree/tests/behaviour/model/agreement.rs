@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use tree::{Command, ErrorCode, Identity, Outcome, SessionId, Tree};
+use std::fmt::Debug;
+
+use tree::{ErrorCode, Identity, Outcome, SessionId, Tree};
 
 use super::access;
 use super::naive::{Expected, Naive};
 
-pub fn assert_same_outcome(command: &Command, outcome: &Outcome, expected: &Expected) {
+pub fn assert_same_outcome(command: &impl Debug, outcome: &Outcome, expected: &Expected) {
     let triggers = outcome.triggers.iter();
     let found = Expected {
         zxid: outcome.zxid.0,
         result: outcome.result.clone(),
         triggers: triggers.map(|t| (t.kind, t.path.as_str().to_owned(), t.acl.entries().to_vec())).collect(),
         ended_session: outcome.ended_session,
+        is_over_quota: outcome.is_over_quota,
     };
     assert_eq!(&found, expected, "{command:?}");
 }

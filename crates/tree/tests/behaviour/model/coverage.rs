@@ -33,7 +33,7 @@ impl Coverage {
     pub fn assert_everything_was_reached(&self) {
         use ErrorCode::{
             BadArguments, BadVersion, InvalidAcl, NoAuth, NoChildrenForEphemerals, NoNode, NodeExists,
-            NotEmpty, SessionExpired, SessionMoved,
+            NotEmpty, QuotaExceeded, SessionExpired, SessionMoved,
         };
         let expected: [(&str, &[ErrorCode]); 10] = [
             (
@@ -45,12 +45,16 @@ impl Coverage {
                     NoAuth,
                     NodeExists,
                     NoChildrenForEphemerals,
+                    QuotaExceeded,
                     SessionExpired,
                     SessionMoved,
                 ],
             ),
             ("delete", &[BadArguments, NoNode, NoAuth, BadVersion, NotEmpty, SessionExpired, SessionMoved]),
-            ("set data", &[BadArguments, NoNode, NoAuth, BadVersion, SessionExpired, SessionMoved]),
+            (
+                "set data",
+                &[BadArguments, NoNode, NoAuth, QuotaExceeded, BadVersion, SessionExpired, SessionMoved],
+            ),
             ("set ACL", &[BadArguments, InvalidAcl, NoNode, NoAuth, BadVersion]),
             ("check", &[BadArguments, NoNode, NoAuth, BadVersion]),
             ("multi", &[SessionExpired, SessionMoved]),
@@ -88,6 +92,7 @@ fn operation_name(operation: &Operation) -> &'static str {
         Operation::CloseSession => "close",
         Operation::ExpireSession { .. } => "expire",
         Operation::Reap { .. } => "reap",
+        Operation::Announce { .. } => "announce",
     }
 }
 

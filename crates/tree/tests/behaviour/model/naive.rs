@@ -35,6 +35,11 @@ pub struct Naive {
     pub zxid: i64,
     pub time_ms: i64,
     pub session_counter: i64,
+    pub enforce_quotas: bool,
+    pub is_over_quota: bool,
+    /// Address, and whether it votes.
+    pub members: BTreeMap<u64, (String, bool)>,
+    pub client_addresses: BTreeMap<u64, String>,
 }
 
 /// What an outcome must say.
@@ -44,10 +49,11 @@ pub struct Expected {
     pub result: Result<Reply, ErrorCode>,
     pub triggers: Vec<(EventKind, String, Vec<Acl>)>,
     pub ended_session: Option<SessionId>,
+    pub is_over_quota: bool,
 }
 
 type Answer = Result<Reply, ErrorCode>;
-type Triggers = Vec<(EventKind, String, Vec<Acl>)>;
+pub type Triggers = Vec<(EventKind, String, Vec<Acl>)>;
 
 fn parent_of(path: &str) -> String {
     match path.rfind('/') {
@@ -92,7 +98,17 @@ impl Naive {
             ("/zookeeper/config", node(-1, 1)),
         ];
         let nodes = nodes.into_iter().map(|(path, node)| (path.to_owned(), node)).collect();
-        Self { nodes, sessions: BTreeMap::new(), zxid: 0, time_ms: 0, session_counter: 0 }
+        Self {
+            nodes,
+            sessions: BTreeMap::new(),
+            zxid: 0,
+            time_ms: 0,
+            session_counter: 0,
+            enforce_quotas: false,
+            is_over_quota: false,
+            members: BTreeMap::new(),
+            client_addresses: BTreeMap::new(),
+        }
     }
 
     pub fn begin_epoch(&mut self) {
@@ -132,8 +148,9 @@ impl Naive {
         self.time_ms = self.time_ms.max(time_ms);
         let mut triggers = Vec::new();
         let mut ended_session = None;
+        (self.enforce_quotas, self.is_over_quota) = (command.enforce_quotas, false);
         let result = self.dispatch(command, &mut triggers, &mut ended_session);
-        Expected { zxid: self.zxid, result, triggers, ended_session }
+        Expected { zxid: self.zxid, result, triggers, ended_session, is_over_quota: self.is_over_quota }
     }
 
     fn dispatch(
@@ -168,6 +185,10 @@ impl Naive {
                 self.zxid += 1;
                 self.remove(path, triggers);
                 return Ok(Reply::Deleted);
+            }
+            Operation::Announce { node, client_address } => {
+                self.announce(*node, client_address.as_ref(), triggers);
+                return Ok(Reply::EnsembleChanged);
             }
             _ => self.zxid += 1,
         }
@@ -224,7 +245,7 @@ impl Naive {
             match result {
                 Ok(reply) => replies.push(reply),
                 Err(error) => {
-                    *self = before;
+                    *self = Self { is_over_quota: self.is_over_quota, ..before };
                     triggers.clear();
                     return Reply::Multi(Err(MultiFailure { at, of: operations.len(), error }));
                 }
@@ -257,6 +278,8 @@ impl Naive {
         require(valid_path(&path), ErrorCode::BadArguments)?;
         require(!self.nodes.contains_key(&path), ErrorCode::NodeExists)?;
         require(parent.stat.ephemeral_owner == 0, ErrorCode::NoChildrenForEphemerals)?;
+        let growth = (1, create.data.as_ref().map_or(0, |data| data.len() as i64));
+        self.check_quota(&path, growth)?;
         let zxid = Zxid(self.zxid);
         let stat = Stat {
             czxid: zxid,
@@ -279,6 +302,8 @@ impl Naive {
         triggers.push((EventKind::NodeCreated, path.clone(), acl));
         triggers.push((EventKind::NodeChildrenChanged, parent_path, parent.acl));
         let stat = create.want_stat.then(|| self.stat(&path));
+        self.begin_usage(&path);
+        self.count_usage(&path, growth);
         Ok(Reply::Created { path: path.into(), stat })
     }
 
@@ -301,14 +326,20 @@ impl Naive {
         let parent_path = parent_of(path);
         let parent = self.nodes.get_mut(&parent_path).unwrap();
         parent.stat.pzxid = Zxid(self.zxid);
+        let parent_acl = parent.acl.clone();
+        self.count_usage(path, (-1, -node.data.as_ref().map_or(0, |data| data.len() as i64)));
         triggers.push((EventKind::NodeDeleted, path.to_owned(), node.acl));
-        triggers.push((EventKind::NodeChildrenChanged, parent_path, parent.acl.clone()));
+        triggers.push((EventKind::NodeChildrenChanged, parent_path, parent_acl));
     }
 
     fn set_data(&mut self, set: &SetData, who: &[Identity], triggers: &mut Triggers) -> Answer {
         let path = set.path.as_str();
         require(valid_path(path), ErrorCode::BadArguments)?;
         self.require_access(path, 2, who)?;
+        let length = |data: Option<usize>| data.unwrap_or(0) as i64;
+        let before = length(self.nodes[path].data.as_ref().map(Vec::len));
+        let growth = (0, length(set.data.as_ref().map(bytes::Bytes::len)) - before);
+        self.check_quota(path, growth)?;
         let (zxid, time_ms) = (Zxid(self.zxid), self.time_ms);
         let node = self.nodes.get_mut(path).unwrap();
         require(set.version == -1 || set.version == node.stat.version, ErrorCode::BadVersion)?;
@@ -317,7 +348,9 @@ impl Naive {
         node.stat.mzxid = zxid;
         node.stat.mtime = time_ms;
         triggers.push((EventKind::NodeDataChanged, path.to_owned(), node.acl.clone()));
-        Ok(Reply::DataSet(self.stat(path)))
+        let stat = self.stat(path);
+        self.count_usage(path, growth);
+        Ok(Reply::DataSet(stat))
     }
 
     fn set_acl(&mut self, set: &SetAcl, who: &[Identity]) -> Answer {

@@ -15,7 +15,13 @@ use super::naive::Naive;
 #[derive(Clone, Debug)]
 pub enum Step {
     Epoch,
-    Command { who: Who, what: What, time_ms: i64 },
+    /// Nodes and whether they vote.
+    Members(Vec<(u64, bool)>),
+    Command {
+        who: Who,
+        what: What,
+        time_ms: i64,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -23,6 +29,7 @@ pub struct Who {
     session: SessionPick,
     wrong_owner: bool,
     identities: Vec<Identity>,
+    enforce_quotas: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -37,12 +44,23 @@ pub enum What {
     One(Write),
     SetAcl(Path, Vec<Acl>, Version),
     Multi(Vec<Write>),
-    CreateSession { node: u64, password: u8 },
-    Attach { connection: u64, password: u8 },
+    CreateSession {
+        node: u64,
+        password: u8,
+    },
+    Attach {
+        connection: u64,
+        password: u8,
+    },
     Close,
-    Expire { late: bool },
+    Expire {
+        late: bool,
+    },
     Reap(Index),
     ReapAny(Path),
+    Announce(u64, Option<&'static str>),
+    /// What `setquota` does: whatever is missing of the two nodes and those above.
+    SetQuota(Path, &'static str),
 }
 
 #[derive(Clone, Debug)]
@@ -86,6 +104,16 @@ const ODD: [&str; 16] = [
     "/zookeeper/x",
 ];
 
+const LIMITS: [&str; 7] = [
+    "count=3,bytes=-1",
+    "count=-1,bytes=20",
+    "count=-1,bytes=-1=;byteHardLimit=30;countHardLimit=3",
+    "count=1,bytes=1=;byteHardLimit=25;countHardLimit=4",
+    "countHardLimit=2",
+    "count=x",
+    "",
+];
+
 pub fn script() -> impl Strategy<Value = Vec<Step>> {
     vec(step(), 0..120)
 }
@@ -93,7 +121,8 @@ pub fn script() -> impl Strategy<Value = Vec<Step>> {
 fn step() -> impl Strategy<Value = Step> {
     let command = (who(), what(), 0..10_000i64);
     let command = command.prop_map(|(who, what, time_ms)| Step::Command { who, what, time_ms });
-    prop_oneof![1 => Just(Step::Epoch), 60 => command]
+    let members = vec((1..4u64, any::<bool>()), 1..4).prop_map(Step::Members);
+    prop_oneof![1 => Just(Step::Epoch), 1 => members, 60 => command]
 }
 
 fn who() -> impl Strategy<Value = Who> {
@@ -102,11 +131,15 @@ fn who() -> impl Strategy<Value = Who> {
         1 => Just(SessionPick::Unknown),
         20 => any::<Index>().prop_map(SessionPick::Live),
     ];
-    (session, prop::bool::weighted(0.03), identities()).prop_map(|(session, wrong_owner, identities)| Who {
-        session,
-        wrong_owner,
-        identities,
-    })
+    let quotas = prop::bool::weighted(0.8);
+    (session, prop::bool::weighted(0.03), identities(), quotas).prop_map(
+        |(session, wrong_owner, identities, enforce_quotas)| Who {
+            session,
+            wrong_owner,
+            identities,
+            enforce_quotas,
+        },
+    )
 }
 
 fn identities() -> impl Strategy<Value = Vec<Identity>> {
@@ -134,11 +167,16 @@ fn what() -> impl Strategy<Value = What> {
         1 => any::<bool>().prop_map(|late| What::Expire { late }),
         1 => any::<Index>().prop_map(What::Reap),
         1 => path().prop_map(What::ReapAny),
+        1 => (0..5u64, prop::option::of(select(&["one:2181", "two:2181", "bad address"][..])))
+            .prop_map(|(node, address)| What::Announce(node, address)),
+        2 => (path(), select(&LIMITS[..])).prop_map(|(path, limits)| What::SetQuota(path, limits)),
     ]
 }
 
 fn write() -> impl Strategy<Value = Write> {
-    let data = || prop::option::weighted(0.9, vec(any::<u8>(), 0..20));
+    let bytes =
+        || prop_oneof![8 => vec(any::<u8>(), 0..20), 1 => select(&LIMITS[..]).prop_map(|text| text.into())];
+    let data = || prop::option::weighted(0.9, bytes());
     let mode = prop_oneof![
         4 => Just(CreateMode::Persistent),
         3 => Just(CreateMode::Ephemeral),
@@ -193,9 +231,36 @@ fn acl() -> impl Strategy<Value = Vec<Acl>> {
 }
 
 impl Step {
-    /// The command that this step means now. Not for `Epoch`.
+    /// Sets a quota as a superuser.
+    pub fn set_quota(path: &'static str, limits: &'static str) -> Self {
+        Self::of_the_cluster(What::SetQuota(Path::Odd(path), limits))
+    }
+
+    /// Creates a node that is open to all.
+    pub fn create(path: &'static str) -> Self {
+        let acl = vec![Acl::anyone(Permissions::ALL)];
+        Self::of_the_cluster(What::One(Write::Create(
+            Path::Odd(path),
+            CreateMode::Persistent,
+            None,
+            acl,
+            false,
+        )))
+    }
+
+    fn of_the_cluster(what: What) -> Self {
+        let who = Who {
+            session: SessionPick::None,
+            wrong_owner: false,
+            identities: vec![Identity::super_user()],
+            enforce_quotas: false,
+        };
+        Self::Command { who, what, time_ms: 0 }
+    }
+
+    /// The command that this step means now. Only for `Command`.
     pub fn resolve(&self, state: &Naive) -> (Command, i64) {
-        let Self::Command { who, what, time_ms } = self else { panic!("an epoch is not a command") };
+        let Self::Command { who, what, time_ms } = self else { panic!("{self:?} is not a command") };
         let session = match &who.session {
             SessionPick::Live(index) if !state.sessions.is_empty() => {
                 let sessions: Vec<_> = state.sessions.keys().collect();
@@ -215,7 +280,8 @@ impl Step {
             _ => {}
         }
         let operation = what.resolve(state, session);
-        (Command { session, origin, identities: who.identities.clone(), operation }, *time_ms)
+        let identities = who.identities.clone();
+        (Command { session, origin, identities, enforce_quotas: who.enforce_quotas, operation }, *time_ms)
     }
 }
 
@@ -255,6 +321,10 @@ impl What {
                 Operation::Reap { path: path.into() }
             }
             Self::ReapAny(path) => Operation::Reap { path: path.resolve(state).into() },
+            Self::Announce(node, address) => {
+                Operation::Announce { node: *node, client_address: address.map(Text::from) }
+            }
+            Self::SetQuota(path, limits) => Operation::Multi(set_quota(&path.resolve(state), limits, state)),
             Self::Expire { late } => {
                 let generation = state.sessions.get(&session.0).map_or(0, |session| session.generation);
                 // Late by a move of the session, or by a change of the leader.
@@ -271,6 +341,33 @@ impl What {
             }
         }
     }
+}
+
+fn set_quota(path: &str, limits: &'static str, state: &Naive) -> Vec<SubOperation> {
+    let create = |path: String, data: &'static str| {
+        SubOperation::Create(Create {
+            path: path.into(),
+            data: Some(Bytes::from_static(data.as_bytes())),
+            acl: vec![Acl::anyone(Permissions::ALL)],
+            mode: CreateMode::Persistent,
+            want_stat: true,
+        })
+    };
+    let home = format!("/zookeeper/quota{}", path.trim_end_matches('/'));
+    let above = (1..home.len()).filter(|at| home.as_bytes()[*at] == b'/').map(|at| &home[..at]);
+    let missing = above.chain([home.as_str()]).filter(|path| !state.nodes.contains_key(*path));
+    let mut operations: Vec<_> = missing.map(|path| create(path.to_owned(), "")).collect();
+    let (limits_at, usage_at) = (format!("{home}/zookeeper_limits"), format!("{home}/zookeeper_stats"));
+    if state.nodes.contains_key(&limits_at) {
+        let data = Some(Bytes::from_static(limits.as_bytes()));
+        operations.push(SubOperation::SetData(SetData { path: limits_at.into(), data, version: -1 }));
+    } else {
+        operations.push(create(limits_at, limits));
+    }
+    if !state.nodes.contains_key(&usage_at) {
+        operations.push(create(usage_at, "count=0,bytes=0"));
+    }
+    operations
 }
 
 impl Write {

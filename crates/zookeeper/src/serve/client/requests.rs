@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::{Buf, BytesMut};
 use control::{Turn, View};
-use tree::{Command, Operation};
+use tree::{Command, Identity, Operation};
 
 use super::desk::Desk;
 use crate::codec::{
@@ -12,7 +12,7 @@ use crate::codec::{
     first_frame, put_error_frame, put_frame,
 };
 use crate::errors::Ending;
-use crate::serve::auth::authenticate;
+use crate::serve::auth::{authenticate, is_superuser};
 use crate::serve::pipeline::Awaited;
 use crate::serve::request::{answer_read, is_read, operation};
 
@@ -104,6 +104,7 @@ impl Desk<'_> {
             session: self.who.session,
             origin: turn.owner(),
             identities: self.who.identities.to_vec(),
+            enforce_quotas: self.server.config.enforce_quotas,
             operation,
         };
         let ticket = turn.propose(&command);
@@ -160,6 +161,9 @@ impl Desk<'_> {
         };
         let xid = header.xid;
         if let Some(identity) = authenticate(&auth, &self.who) {
+            if is_superuser(&identity, self.server.config.super_digest.as_deref()) {
+                self.who.add(Identity::super_user());
+            }
             self.who.add(identity);
             turn.set_identities(self.who.identities.clone());
             self.in_order(turn, move |_, out| {

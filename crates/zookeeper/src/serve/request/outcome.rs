@@ -37,7 +37,8 @@ fn put_reply(reply: &Reply, out: &mut BytesMut) {
         | Reply::SessionCreated { .. }
         | Reply::SessionAttached { .. }
         | Reply::SessionClosed
-        | Reply::SessionExpired => {}
+        | Reply::SessionExpired
+        | Reply::EnsembleChanged => {}
     }
 }
 
@@ -53,7 +54,8 @@ fn put_part(reply: &Reply, out: &mut BytesMut) {
         | Reply::SessionCreated { .. }
         | Reply::SessionAttached { .. }
         | Reply::SessionClosed
-        | Reply::SessionExpired => {
+        | Reply::SessionExpired
+        | Reply::EnsembleChanged => {
             debug_assert!(false, "a multi holds creates, deletes, sets of data and checks")
         }
     }
