@@ -66,13 +66,13 @@ impl KnownPeers {
     }
 
     /// Takes over what another peer knows of newer starts: a node that comes from a backup may come to one that was cut off
-    /// from it since, and only others have seen that it was started again.
+    /// from it since, and only others have seen that it was started again. What a peer that was deceived by a copy tells is not
+    /// believed: what was seen here first stands.
     pub(crate) fn learn(&mut self, starts: &wire::Starts) {
         for hello in &starts.starts {
             let known = self.peers.get(&hello.node);
             let is_of_us = hello.format == PEER_FORMAT && hello.cluster[..] == self.cluster.0;
-            let is_newer =
-                known.is_none_or(|known| known.store == hello.store && known.incarnation < hello.incarnation);
+            let is_newer = known.is_none_or(|known| succeeds(hello, known));
             if is_of_us && is_newer {
                 self.insert(hello);
             }
@@ -86,7 +86,8 @@ impl KnownPeers {
     }
 
     fn insert(&mut self, hello: &wire::Hello) {
-        self.peers.insert(hello.node, wire::Hello { lane: 0, target: 0, boots: Vec::new(), ..hello.clone() });
+        tracing::info!(node = hello.node, start = hello.incarnation, "a peer was started");
+        self.peers.insert(hello.node, wire::Hello { lane: 0, target: 0, ..hello.clone() });
         self.version += 1;
         self.remember();
     }
@@ -112,6 +113,11 @@ fn descends(hello: &wire::Hello, known: &wire::Hello) -> bool {
             position.is_none_or(|position| hello.boots[position] == known.boot)
         }
     }
+}
+
+/// Whether a start that is heard of came after the known one.
+fn succeeds(hello: &wire::Hello, known: &wire::Hello) -> bool {
+    known.store == hello.store && known.incarnation < hello.incarnation && descends(hello, known)
 }
 
 #[cfg(test)]
@@ -141,5 +147,15 @@ mod tests {
         late.boots.drain(..3);
         assert!(descends(&late, &start(&[11, 12])));
         assert!(!descends(&late, &start(&[11, 12, 13, 99])));
+    }
+
+    #[test]
+    fn a_peer_that_was_deceived_by_a_copy_is_not_believed() {
+        let known = start(&[11, 12, 13]);
+        assert!(succeeds(&start(&[11, 12, 13, 14]), &known));
+        assert!(!succeeds(&known, &known), "that is no news");
+        assert!(!succeeds(&start(&[11, 12, 93, 94, 95]), &known), "a copy");
+        let other_directory = wire::Hello { store: 1, ..start(&[11, 12, 13, 14]) };
+        assert!(!succeeds(&other_directory, &known));
     }
 }

@@ -63,14 +63,15 @@ impl Control {
         Ok(())
     }
 
-    /// Reports, expires and isolates, every half tick, for ever.
+    /// Reports and expires every half tick, and isolates, for ever.
     pub(crate) async fn keep_sessions(self: Arc<Self>) {
         let clock = self.runtime.clock.clone();
         let interval = (self.config.tick / 2).max(Duration::from_millis(1));
         let mut reporter = Reporter { unreported: BTreeSet::new(), under_way: None, retry: None };
         let mut next = clock.now() + interval;
         loop {
-            let wake = reporter.retry.map_or(next, |retry| retry.min(next));
+            let wake = [reporter.retry, self.next_isolation(interval / 5)];
+            let wake = wake.into_iter().flatten().fold(next, Instant::min);
             tokio::select! {
                 biased;
                 result = reporter.sent() => {
@@ -86,8 +87,8 @@ impl Control {
                         // A leader knows of its own connections, whatever becomes of its report to itself.
                         let _does_not_lead = self.on_report(reporter.unreported.iter());
                         self.expire_silent(now);
-                        self.close_isolated(now);
                     }
+                    self.close_isolated(now);
                     reporter.begin(now, |sessions| self.log().report_active(sessions));
                 }
             }
@@ -142,6 +143,12 @@ impl Control {
         active.extend(
             connections.iter().filter_map(|outbox| outbox.session().filter(|_| outbox.take_active())),
         );
+    }
+
+    /// When to look again for connections to end: what is done late is taken from the time that their clients have left.
+    /// Nobody's patience ends within the first tick.
+    fn next_isolation(&self, step: Duration) -> Option<Instant> {
+        (self.leader_unreached_for() + step > self.config.tick).then(|| self.runtime.clock.now() + step)
     }
 
     /// Ends the connections whose session the leader may give up soon without this node learning of it. The clients then

@@ -1,7 +1,7 @@
 //! The control plane over a log in memory, without a protocol.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,11 +33,23 @@ fn run<F: Future>(test: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
 }
 
+/// In a time that passes as soon as everybody waits.
+fn run_at_once<F: Future>(test: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(test)
+}
+
 /// A log that keeps what is proposed until the test applies or loses it.
 #[derive(Default)]
 struct ByHand {
     next: AtomicU64,
     proposed: Mutex<Vec<(u64, Bytes)>>,
+    /// No report reaches the leader, and none is known to be lost.
+    cut_off: AtomicBool,
 }
 
 impl ByHand {
@@ -61,7 +73,10 @@ impl ReplicatedLog for ByHand {
     }
 
     fn report_active(&self, _: Vec<SessionId>) -> BoxFuture<'static, Result<(), Unavailable>> {
-        Box::pin(async { Ok(()) })
+        match self.cut_off.load(Ordering::Relaxed) {
+            true => Box::pin(std::future::pending()),
+            false => Box::pin(async { Ok(()) }),
+        }
     }
 
     fn status(&self) -> LogStatus {
@@ -344,6 +359,27 @@ fn a_connection_that_does_not_take_its_deliveries_is_closed() {
         propose(&mut other, &command);
         log.apply(&control);
         assert!(matches!(hear(&mut other)[..], [Delivery::Done { result: Ok(_), .. }]));
+    });
+}
+
+#[test]
+fn a_client_of_a_node_that_is_cut_off_has_a_third_of_its_timeout_to_find_another() {
+    run_at_once(async {
+        let (control, log, _task) = by_hand(ControlConfig::default());
+        let mut connection = client(&control, &log);
+        let clock = runtime().clock;
+        clock.sleep(Duration::from_millis(2_050)).await;
+        log.cut_off.store(true, Ordering::Relaxed);
+        let cut_off = clock.now();
+        let step = Duration::from_millis(50);
+        while hear(&mut connection).is_empty() {
+            clock.sleep(step).await;
+        }
+        // A session of ten seconds, and two thirds of that. The last report was taken within a second before.
+        let after = clock.now().saturating_since(cut_off);
+        let patience = Duration::from_millis(10_000 * 2 / 3);
+        assert!(after + Duration::from_secs(1) > patience, "{after:?}: that is too early");
+        assert!(after < patience + Duration::from_millis(200), "{after:?}: that is too late");
     });
 }
 
