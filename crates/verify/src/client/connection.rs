@@ -51,14 +51,15 @@ const IDLE_MAX: Duration = Duration::from_millis(500);
 const PADDING_MAX: usize = 120;
 
 impl Connection {
-    pub(super) fn new(id: ConnectionId, line: Line, now: Instant) -> Self {
+    /// A connection that was asked for at `began`, and is there `now`: a client that was held meanwhile has sent nothing since.
+    pub(super) fn new(id: ConnectionId, line: Line, began: Instant, now: Instant) -> Self {
         Self {
             id,
             line,
             outstanding: VecDeque::new(),
             pings: VecDeque::new(),
             heard_at: now,
-            sent_at: now,
+            sent_at: began,
             paused_until: now,
         }
     }

@@ -220,7 +220,7 @@ impl Client {
         if is_new {
             self.workload.on_session(key);
         }
-        Connection::new(connection, line, self.clock.now())
+        Connection::new(connection, line, began, self.clock.now())
     }
 
     fn note_nonsense(&self, connection: ConnectionId, what: String) {
