@@ -137,6 +137,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let settings =
         FileSettings::load(file.as_deref(), &flags).map_err(|error| Failure::Usage(error.to_string()))?;
     crate::logging::start(settings.log.as_deref().unwrap_or("info")).map_err(Failure::Usage)?;
+    runtime::panics::abort_on_panic();
     let config = Config::from_settings(settings).map_err(|error| Failure::Usage(error.to_string()))?;
     for listener in &config.unavailable {
         warn!(%listener, "this protocol is not available in this version; nothing listens there");

@@ -10,6 +10,7 @@ mod clock;
 pub mod disk;
 mod entropy;
 mod network;
+pub mod panics;
 mod pool;
 
 pub use clock::{Clock, Elapsed, Instant, SystemClock, TimeSource};

@@ -174,7 +174,7 @@ impl Handshakes {
                 Err(_elapsed) => complaints.make(&clock, address, "its TLS handshake took too long"),
             }
         };
-        self.runtime.spawn(Pool::Clients, handshake).detach();
+        self.runtime.spawn(Pool::Clients, runtime::panics::contain(handshake)).detach();
     }
 }
 

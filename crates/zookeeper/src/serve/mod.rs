@@ -121,7 +121,7 @@ impl Server {
             let ending = client::serve(&server, stream, security, registration.info()).await;
             server.log_ending(registration.info(), &ending);
         };
-        self.runtime.spawn(Pool::Clients, client).detach();
+        self.runtime.spawn(Pool::Clients, runtime::panics::contain(client)).detach();
     }
 
     /// Accepts no more, lets every connection finish what is under way, and completes when all have ended. Connections
