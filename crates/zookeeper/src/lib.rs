@@ -15,10 +15,12 @@ pub mod codec;
 mod config;
 mod errors;
 mod serve;
+mod terms;
 mod words;
 
 pub use config::Config;
 pub use serve::Server;
+pub use terms::{Reads, Terms};
 pub use words::{UnknownWord, Word};
 
 /// What this server calls itself where ZooKeeper names its version: clients parse the number in front.
