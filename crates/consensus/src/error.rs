@@ -46,6 +46,12 @@ pub enum MembershipError {
     /// The leader says no, and why.
     #[error("{0}")]
     Refused(String),
+    /// The change starts from other members than there are.
+    #[error("the members have changed meanwhile; look at them again")]
+    OtherMembers,
+    /// A new voter, or a quorum of the voters that there would be, does not answer or is far behind; which and what to do.
+    #[error("{0}")]
+    NotInStep(String),
 }
 
 /// A peer was refused, or refused us.

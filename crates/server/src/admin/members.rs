@@ -54,8 +54,8 @@ async fn change_members(parts: &Parts, change: MemberChange) -> Response {
     tracing::info!(?change, "asked to change the members");
     let (code, error) = match parts.group.change_members(change).await {
         Ok(()) => return StatusCode::NO_CONTENT.into_response(),
-        Err(error @ MembershipError::Refused(_)) => (StatusCode::CONFLICT, error),
         Err(error @ MembershipError::Unavailable(_)) => (StatusCode::SERVICE_UNAVAILABLE, error),
+        Err(error) => (StatusCode::CONFLICT, error),
     };
     (code, Json(Refusal { error: error.to_string() })).into_response()
 }
