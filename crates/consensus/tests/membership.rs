@@ -7,7 +7,7 @@ mod harness;
 
 use std::time::Duration;
 
-use consensus::{MemberChange, MembershipError, NodeId};
+use consensus::{Member, MemberChange, MembershipError, NodeId};
 use harness::{Cluster, within};
 
 #[tokio::test]
@@ -110,6 +110,35 @@ async fn a_node_that_was_removed_is_told_so_when_it_asks() {
     assert!(ask().await.to_string().contains("takes no calls"));
     within_changed(&cluster, leader, MemberChange::Remove(NodeId(removed))).await;
     assert!(ask().await.to_string().contains("no member"));
+}
+
+#[tokio::test]
+async fn all_members_change_at_once_and_only_from_those_that_are_known() {
+    let mut cluster = Cluster::start(3).await;
+    cluster.join(4, false).await;
+    cluster.is_member(4, false).await;
+    harness::pause(Duration::from_millis(1500)).await;
+    cluster.propose(1, 0..100);
+    cluster.converged(100).await;
+    let leader = cluster.leader().await;
+    let before = cluster.node(4).group.status().members;
+    // The observer votes, the leader goes, another voter observes.
+    let demoted = (1..=3).find(|node| *node != leader).unwrap();
+    let after: Vec<_> = before
+        .iter()
+        .filter(|member| member.node.0 != leader)
+        .map(|member| Member { voter: member.node.0 != demoted, ..member.clone() })
+        .collect();
+    let reshape = MemberChange::Reshape { before, after: after.clone() };
+    within_changed(&cluster, 4, reshape.clone()).await;
+    let group = &cluster.node(4).group;
+    within(Duration::from_secs(5), || group.status().members == after).await;
+    let again = group.change_members(reshape).await;
+    assert!(matches!(again, Err(MembershipError::OtherMembers)), "{again:?}");
+    cluster.kill(leader).await;
+    cluster.propose(4, 0..100);
+    cluster.converged(200).await;
+    cluster.check_order();
 }
 
 #[tokio::test]
