@@ -23,6 +23,7 @@ class QuorateNode(Node):
         self._peer_ports = peer_ports
         self.admin_port = admin_port
         self._joins: list[str] = []
+        self.reconfig = False
 
     def command(self) -> list[str]:
         arguments = [
@@ -37,6 +38,7 @@ class QuorateNode(Node):
             *("--connections-per-address-max", str(self.connections_per_address_max)),
             *(["--enforce-quotas"] if self.enforce_quotas else []),
             *(["--super-digest", self.super_digest] if self.super_digest else []),
+            *(["--reconfig"] if self.reconfig else []),
             *self._tls_arguments(),
         ]
         if self._joins:

@@ -49,6 +49,10 @@ pub(crate) struct Args {
     /// Listener for ZooKeeper clients [default: 127.0.0.1:2181].
     #[arg(long, value_name = "ADDR")]
     zookeeper: Option<String>,
+    /// Let ZooKeeper clients that may write /zookeeper/config, normally the superuser, change the members with reconfig
+    /// [default: false].
+    #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
+    reconfig: Option<bool>,
     /// What reads of ZooKeeper clients promise: local, as ZooKeeper's, a state that was and never an older one than the
     /// client has seen; linearizable, all that was written anywhere before [default: local].
     #[arg(long, value_name = "local|linearizable")]
@@ -118,6 +122,7 @@ impl Args {
             peer_tls_key: self.peer_tls_key,
             peer_tls_ca: self.peer_tls_ca,
             zookeeper: self.zookeeper,
+            reconfig: self.reconfig,
             reads: self.reads,
             zookeeper_linearizable: self.zookeeper_linearizable,
             zookeeper_tls: self.zookeeper_tls,

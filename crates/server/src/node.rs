@@ -14,6 +14,7 @@ use tracing::{info, warn};
 use crate::control_group::{ControlMachine, GroupLog, call_handler};
 use crate::data_dir::DataDir;
 use crate::listeners::{Door, Listeners, Tls};
+use crate::reshaping::GroupEnsemble;
 use crate::{Config, admin};
 
 /// The group of the control plane.
@@ -120,7 +121,7 @@ impl Node {
             tls,
             caught_up: AtomicBool::new(false),
         });
-        let front_config = zookeeper_config(&config, &listeners, &parts.journal);
+        let front_config = zookeeper_config(&config, &listeners, &parts);
         let address = client_address(&config, &listeners);
         let doors = listeners.doors(config.reads, security);
         let mut serving = Vec::new();
@@ -244,9 +245,10 @@ fn client_address(config: &Config, listeners: &Listeners) -> Option<String> {
     Some(format!("{}:{port}", config.client_host()?))
 }
 
-fn zookeeper_config(config: &Config, listeners: &Listeners, journal: &Journal) -> zookeeper::Config {
+fn zookeeper_config(config: &Config, listeners: &Listeners, parts: &Parts) -> zookeeper::Config {
     let port = |listener: &Option<Box<dyn Listener>>| Some(listener.as_ref()?.local_addr().ok()?.port());
-    let journal = journal.clone();
+    let journal = parts.journal.clone();
+    let ensemble = || Arc::new(GroupEnsemble(parts.group.clone())) as Arc<dyn zookeeper::Ensemble>;
     zookeeper::Config {
         client_port: port(&listeners.zookeeper).unwrap_or(0),
         secure_client_port: port(&listeners.zookeeper_tls),
@@ -254,6 +256,7 @@ fn zookeeper_config(config: &Config, listeners: &Listeners, journal: &Journal) -
         connections_per_address_max: config.connections.of_an_address,
         enforce_quotas: config.enforce_quotas,
         super_digest: config.super_digest.clone(),
+        ensemble: config.reconfig.then(ensemble),
         data_dir: config.data_dir.display().to_string(),
         data_bytes: Arc::new(move || journal.stats().live_bytes),
         ..zookeeper::Config::with_tick(ControlConfig::default().tick)

@@ -5,12 +5,14 @@
 use std::sync::Arc;
 
 use crate::acl::{Acl, AclList, Identity, Permissions};
+use crate::ensemble::EnsembleMember;
 use crate::error::ErrorCode;
 use crate::session::SessionId;
 use crate::slab::SlotId;
 use crate::stat::Stat;
 use crate::store::{ROOT, Store};
 use crate::tree::Tree;
+use crate::zxid::Zxid;
 
 /// The data of a znode and the stat that belongs to it.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +41,24 @@ impl Tree {
         let slot = self.readable(path, Permissions::READ, identities)?;
         let node = self.store.node(slot);
         Ok(NodeData { data: node.data.as_ref(), stat: node.stat() })
+    }
+
+    /// Whether the data of a znode may be replaced: needs WRITE.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoNode`], [`ErrorCode::NoAuth`].
+    pub fn check_write(&self, path: &str, identities: &[Identity]) -> Result<(), ErrorCode> {
+        self.readable(path, Permissions::WRITE, identities).map(|_| ())
+    }
+
+    /// The cluster's members, by their numbers, as `/zookeeper/config` shows them.
+    pub fn members(&self) -> impl Iterator<Item = &EnsembleMember> {
+        self.ensemble.members.values()
+    }
+
+    /// The transaction that changed what `/zookeeper/config` shows last; 0 for a cluster's founders.
+    pub fn members_version(&self) -> Zxid {
+        self.ensemble.version
     }
 
     /// The names of a znode's children in byte order, and its stat. Needs READ.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codec::DEFAULT_FRAME_BYTES_MAX;
+use crate::ensemble::Ensemble;
 use crate::words::Word;
 
 /// The settings of the ZooKeeper front end.
@@ -25,6 +26,8 @@ pub struct Config {
     pub enforce_quotas: bool,
     /// `user:base64(sha1(user:password))` of the superuser, who passes every check. ZooKeeper's `superDigest`.
     pub super_digest: Option<String>,
+    /// Makes the changes of the members that `reconfig` asks for; `None`: it is disabled, as by default in ZooKeeper.
+    pub ensemble: Option<Arc<dyn Ensemble>>,
     /// TLS handshakes that may be under way at a time; connections beyond this number are closed at once. From 1 up.
     pub tls_handshakes_max: usize,
     /// How long a TLS handshake may take.
@@ -63,6 +66,7 @@ impl Default for Config {
             connections_per_address_max: 60,
             enforce_quotas: false,
             super_digest: None,
+            ensemble: None,
             tls_handshakes_max: 250,
             tls_handshake_timeout: Duration::from_secs(5),
             handshake_timeout: Duration::from_secs(10),

@@ -87,6 +87,12 @@ pub(crate) enum Ending {
     /// A barrier, for `sync` or a linearizable read, did not come through.
     #[error("sync or a linearizable read could not reach the leader")]
     LeaderUnreached,
+    /// Whether a `reconfig` was made is not known: the client has to look.
+    #[error("nobody knows whether the members were changed: {why}")]
+    ReconfigUnknown {
+        /// Why nobody does.
+        why: String,
+    },
     /// The server stops.
     #[error("server is stopping")]
     Stopping,

@@ -13,12 +13,14 @@
 
 pub mod codec;
 mod config;
+mod ensemble;
 mod errors;
 mod serve;
 mod terms;
 mod words;
 
 pub use config::Config;
+pub use ensemble::{Ensemble, ReshapeError};
 pub use serve::Server;
 pub use terms::{Reads, Terms};
 pub use words::{UnknownWord, Word};

@@ -51,6 +51,9 @@ pub struct Config {
     pub peer_tls: Option<tls::PeerFiles>,
     /// Listener for ZooKeeper clients.
     pub zookeeper: Listen,
+    /// Whether clients that may write `/zookeeper/config` may change the members. Default false, as ZooKeeper's
+    /// `reconfigEnabled`.
+    pub reconfig: bool,
     /// What reads promise on the listeners for ZooKeeper clients. Default local, as ZooKeeper's.
     pub reads: zookeeper::Reads,
     /// Listener for ZooKeeper clients whose reads are linearizable.
@@ -201,6 +204,7 @@ impl Config {
             peer,
             peer_tls,
             zookeeper: parse_listen("zookeeper", settings.zookeeper, DEFAULT_ZOOKEEPER)?,
+            reconfig: settings.reconfig.unwrap_or(false),
             reads: parse_reads(settings.reads)?,
             zookeeper_linearizable: parse_listen(
                 "zookeeper-linearizable",

@@ -43,6 +43,9 @@ pub struct FileSettings {
     /// Listener for ZooKeeper clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zookeeper: Option<String>,
+    /// Whether ZooKeeper clients may change the members with `reconfig`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reconfig: Option<bool>,
     /// What reads of ZooKeeper clients promise: `local` or `linearizable`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reads: Option<String>,

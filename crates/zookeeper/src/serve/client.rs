@@ -2,6 +2,7 @@
 
 mod desk;
 mod freshness;
+mod reconfig;
 mod requests;
 mod sync;
 mod tally;
@@ -140,6 +141,7 @@ impl<'a> Client<'a> {
             () = self.link.notified() => {}
             reached = desk.syncs.reached() => reached.map_err(|_| Ending::LeaderUnreached)?,
             reached = desk.freshness.reached() => reached.map_err(|_| Ending::LeaderUnreached)?,
+            () = desk.reconfig.made() => {}
             () = desk.server.control.room(), if desk.waits_for_room => {}
             () = passed(&mut self.drain_deadline) => return Err(Ending::Stopping),
         }

@@ -6,6 +6,7 @@ use control::{CloseReason, Delivery, Turn};
 use runtime::Instant;
 
 use super::freshness::Freshness;
+use super::reconfig::Reconfig;
 use super::sync::Syncs;
 use super::tally::Tally;
 use crate::codec::{WatcherEvent, put_event_frame};
@@ -28,6 +29,7 @@ pub(super) struct Desk<'a> {
     pub(super) who: Who,
     pub(super) pipeline: Pipeline,
     pub(super) syncs: Syncs,
+    pub(super) reconfig: Reconfig,
     pub(super) reads: Reads,
     pub(super) freshness: Freshness,
     /// No more requests are taken; when all is answered, the connection ends thus.
@@ -55,6 +57,7 @@ impl<'a> Desk<'a> {
             who,
             pipeline: Pipeline::default(),
             syncs: Syncs::default(),
+            reconfig: Reconfig::default(),
             reads,
             freshness: Freshness::default(),
             draining: None,
@@ -81,7 +84,8 @@ impl<'a> Desk<'a> {
             let answered = self.syncs.answer(turn.view(), &mut self.wire.output);
             self.tally.sent += answered;
         }
-        self.take_requests(turn)
+        self.take_requests(turn)?;
+        if self.pipeline.is_empty() { self.reconfigure(turn) } else { Ok(()) }
     }
 
     fn tell(&mut self, delivery: Delivery) -> Result<(), Ending> {
@@ -114,6 +118,14 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
+    fn reconfigure(&mut self, turn: &Turn<'_>) -> Result<(), Ending> {
+        if let Some(ensemble) = &self.server.config.ensemble {
+            let answered = self.reconfig.go_on(ensemble, &self.who, turn.view(), &mut self.wire.output)?;
+            self.tally.sent += u64::from(answered);
+        }
+        Ok(())
+    }
+
     /// Whether another request may be taken now.
     pub(super) fn may_take(&self) -> bool {
         self.draining.is_none()
@@ -121,6 +133,7 @@ impl<'a> Desk<'a> {
             && self.pipeline.len() < self.server.config.outstanding_max
             && self.wire.output.len() < OUTPUT_BYTES_MAX
             && self.syncs.is_empty()
+            && self.reconfig.is_none()
             && !self.freshness.is_awaited()
     }
 
@@ -131,7 +144,11 @@ impl<'a> Desk<'a> {
 
     /// The reason to end, once everything is answered.
     pub(super) fn take_ending(&mut self) -> Option<Ending> {
-        if self.pipeline.is_empty() && self.syncs.is_empty() { self.draining.take() } else { None }
+        if self.pipeline.is_empty() && self.syncs.is_empty() && self.reconfig.is_none() {
+            self.draining.take()
+        } else {
+            None
+        }
     }
 
     pub(super) fn end_turn(&mut self) {

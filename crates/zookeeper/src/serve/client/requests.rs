@@ -8,14 +8,15 @@ use tree::{Command, Identity, Operation};
 
 use super::desk::Desk;
 use super::freshness::tells_of_state;
+use super::reconfig::Reconfig;
 use crate::codec::{
-    Auth, ErrorCode, FRAME_PREFIX_BYTES, OpCode, PathOnly, Reader, Record, ReplyHeader, RequestHeader, Xid,
-    first_frame, put_error_frame, put_frame,
+    self, Auth, ErrorCode, FRAME_PREFIX_BYTES, OpCode, PathOnly, Reader, Record, ReplyHeader, RequestHeader,
+    Xid, first_frame, put_error_frame, put_frame,
 };
 use crate::errors::Ending;
 use crate::serve::auth::{authenticate, is_superuser};
 use crate::serve::pipeline::Awaited;
-use crate::serve::request::{answer_read, is_read, operation};
+use crate::serve::request::{Wanted, answer_read, is_read, operation};
 use crate::terms::Reads;
 
 /// So many requests are taken in one turn; then those who apply get at the replica.
@@ -90,6 +91,7 @@ impl Desk<'_> {
             op if is_read(op) => self.read(header, body, turn),
             OpCode::Sync => self.sync(header, &mut body),
             OpCode::Auth => self.auth(header, &mut body, turn),
+            OpCode::Reconfig => self.reconfig(header.xid, &mut body, turn),
             OpCode::CloseSession => {
                 self.draining = Some(Ending::SessionClosed);
                 self.propose(header.xid, Operation::CloseSession, turn);
@@ -167,6 +169,16 @@ impl Desk<'_> {
     fn sync(&mut self, header: RequestHeader, body: &mut Reader<'_>) {
         let at = body.record::<PathOnly<'_>>().ok();
         self.syncs.push(header.xid, at.map(|at| at.path));
+    }
+
+    fn reconfig(&mut self, xid: Xid, body: &mut Reader<'_>, turn: &mut Turn<'_>) {
+        match body.record::<codec::Reconfig<'_>>() {
+            _ if self.server.config.ensemble.is_none() => {
+                self.refuse(xid, ErrorCode::RECONFIG_DISABLED, turn);
+            }
+            Ok(request) => self.reconfig = Reconfig::Asked(xid, Wanted::of(&request)),
+            Err(_) => self.refuse(xid, ErrorCode::MARSHALLING_ERROR, turn),
+        }
     }
 
     /// Takes effect at once for the requests that follow. The reply stands beside the order of transactions: zxid 0.

@@ -92,7 +92,6 @@ fn put_body(request: &Request<'_>, who: &Who, view: &View<'_>, out: &mut BytesMu
             ReplyBody::Token(None).encode(out);
             Ok(())
         }
-        Request::Reconfig(_) => Err(ErrorCode::RECONFIG_DISABLED),
         Request::Create(_)
         | Request::Create2(_)
         | Request::CreateContainer(_)
@@ -105,6 +104,7 @@ fn put_body(request: &Request<'_>, who: &Who, view: &View<'_>, out: &mut BytesMu
         | Request::Sync(_)
         | Request::CloseSession
         | Request::Auth(_)
+        | Request::Reconfig(_)
         | Request::Unknown(_) => Err(ErrorCode::UNIMPLEMENTED),
     }
 }
@@ -194,6 +194,7 @@ pub(crate) const fn is_read(op: OpCode) -> bool {
             | OpCode::SetAcl
             | OpCode::Multi
             | OpCode::Sync
+            | OpCode::Reconfig
             | OpCode::CloseSession
             | OpCode::Auth
             | OpCode::Check
