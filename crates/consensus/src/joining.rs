@@ -72,7 +72,9 @@ pub(crate) async fn run(runtime: Runtime, peers: Arc<Peers>, group: Group, log: 
     let mut delay = RETRY_MIN;
     while let Some(change) = next_change(&group.status().members, &group.watermarks(), &join.member) {
         match asking.ask(&runtime, &peers, &group, change.clone()).await {
-            Ok(()) => {}
+            // At once: if it were demoted before it looked again, it would undo that.
+            Ok(Asked::Made) if change == last_change(&join.member) => break,
+            Ok(_) => {}
             Err(why) => {
                 info!(?change, %why, "not let in yet; trying again");
                 asking.is_astray = !asking.is_astray;
@@ -88,9 +90,18 @@ pub(crate) async fn run(runtime: Runtime, peers: Arc<Peers>, group: Group, log: 
     }
 }
 
+/// What makes a node what it wants to be, when all that comes before is made.
+fn last_change(wanted: &Member) -> MemberChange {
+    if wanted.voter { MemberChange::Promote(wanted.node) } else { addition(wanted) }
+}
+
+fn addition(wanted: &Member) -> MemberChange {
+    MemberChange::Add { node: wanted.node, address: wanted.address.clone() }
+}
+
 /// What is missing, as far as this node's own log tells.
 fn next_change(members: &[Member], marks: &Watermarks, wanted: &Member) -> Option<MemberChange> {
-    let add = MemberChange::Add { node: wanted.node, address: wanted.address.clone() };
+    let add = addition(wanted);
     match members.iter().find(|member| member.node == wanted.node) {
         None => Some(add),
         // The leader that let this node in may have failed before that was committed: then nobody knows of it.
@@ -100,6 +111,14 @@ fn next_change(members: &[Member], marks: &Watermarks, wanted: &Member) -> Optio
         }
         Some(_) => None,
     }
+}
+
+/// What came of asking for a change.
+enum Asked {
+    /// It is committed.
+    Made,
+    /// Another node is to be asked.
+    SentOn,
 }
 
 /// Whom to ask: the contact first, then the leader that it names.
@@ -117,9 +136,10 @@ impl Asking {
         peers: &Peers,
         group: &Group,
         change: MemberChange,
-    ) -> Result<(), String> {
+    ) -> Result<Asked, String> {
         if !self.is_astray && group.leadership().borrow().leader.is_some() {
-            return group.change_members(change).await.map_err(|error| error.to_string());
+            let made = group.change_members(change).await;
+            return made.map(|()| Asked::Made).map_err(|error| error.to_string());
         }
         let link = self.link.get_or_insert_with(|| peers.contact(&self.contact));
         let body = Body::MemberChange(change.to_wire());
@@ -127,9 +147,9 @@ impl Asking {
         match answer {
             Ok(Ok(Body::MemberChanged(wire::MemberChanged { leader: Some(leader), .. }))) => {
                 (self.contact, self.link) = (leader.address, None);
-                Ok(())
+                Ok(Asked::SentOn)
             }
-            Ok(Ok(Body::MemberChanged(changed))) if changed.refusal.is_empty() => Ok(()),
+            Ok(Ok(Body::MemberChanged(changed))) if changed.refusal.is_empty() => Ok(Asked::Made),
             Ok(Ok(Body::MemberChanged(changed))) => Err(changed.refusal),
             Ok(Ok(_)) => Err("the contact answered something else than was asked".into()),
             Ok(Err(error)) => Err(error.to_string()),
