@@ -140,8 +140,14 @@ impl Control {
     ///
     /// # Panics
     /// Before [`Control::start`].
-    pub fn barrier(&self) -> BoxFuture<'static, Result<(), Unavailable>> {
-        self.log().barrier()
+    pub fn barrier(self: &Arc<Self>) -> BoxFuture<'static, Result<(), Unavailable>> {
+        let reached = self.log().barrier();
+        let waiting = PendingSync::begin(Arc::clone(self));
+        Box::pin(async move {
+            let result = reached.await;
+            drop(waiting);
+            result
+        })
     }
 
     /// Lets clients see in `/zookeeper/config` where they reach this node; `None` if nowhere. To be called when this node has
@@ -216,6 +222,12 @@ impl Control {
         &self.metrics
     }
 
+    /// When each session will have been silent for too long if nothing is heard of it, in milliseconds from now and rounded up
+    /// to a tick, as the leader knows it; `None` on other nodes.
+    pub fn session_deadlines(&self) -> Option<BTreeMap<u64, Vec<SessionId>>> {
+        Some(self.leading.lock().as_ref()?.tracker.deadlines())
+    }
+
     pub(crate) fn log(&self) -> &dyn ReplicatedLog {
         self.log.get().expect("the control plane is started before it serves").as_ref()
     }
@@ -233,5 +245,23 @@ impl Control {
         let sequence = self.log().propose(command);
         pending.push(Waiting { sequence, bytes, outbox });
         sequence
+    }
+}
+
+/// A barrier that is waited for, counted until it is dropped.
+struct PendingSync {
+    control: Arc<Control>,
+}
+
+impl PendingSync {
+    fn begin(control: Arc<Control>) -> Self {
+        control.metrics.syncs_pending.fetch_add(1, Ordering::Relaxed);
+        Self { control }
+    }
+}
+
+impl Drop for PendingSync {
+    fn drop(&mut self) {
+        self.control.metrics.syncs_pending.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -11,13 +11,18 @@
 //! proposed, all into one buffer, which goes out in one write. Writes are answered when they come back from the log; reads
 //! behind them are done by the thread that applies, in their place (see the crate `control`).
 
+mod about;
 pub mod codec;
+mod commands;
 mod config;
 mod errors;
+mod monitor;
+mod process;
 mod serve;
 mod words;
 
-pub use config::Config;
+pub use commands::CommandAnswer;
+pub use config::{Config, DiskUse};
 pub use serve::Server;
 pub use words::{UnknownWord, Word};
 

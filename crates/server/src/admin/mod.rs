@@ -1,5 +1,7 @@
 //! Admin HTTP: is the node alive, does it serve, how is it doing.
 
+mod commands;
+mod jackson;
 mod members;
 mod metrics;
 mod status;
@@ -27,6 +29,9 @@ pub(crate) async fn run(parts: Arc<Parts>, listener: Box<dyn runtime::Listener>,
         .route("/members", get(members::list))
         .route("/members/{node}", delete(members::remove))
         .route("/members/{node}/role", put(members::set_role))
+        .route("/commands", commands::index())
+        .route("/commands/", commands::index())
+        .route("/commands/{*name}", commands::one())
         .with_state(parts);
     if let Err(error) = axum::serve(AdminListener { listener, clock }, routes).await {
         warn!(%error, "admin HTTP has stopped");

@@ -30,6 +30,7 @@ pub(super) async fn serve(
     security: Option<Arc<dyn Security>>,
     info: &Arc<ConnectionInfo>,
 ) -> Ending {
+    let is_secure = security.is_some();
     let Secured { stream, subject } = match security {
         None => Secured { stream, subject: None },
         Some(security) => match server.secure(stream, &*security).await {
@@ -37,7 +38,7 @@ pub(super) async fn serve(
             Err(ending) => return ending,
         },
     };
-    info.update(|state| state.is_mutual = subject.is_some());
+    info.update(|state| (state.is_secure, state.is_mutual) = (is_secure, subject.is_some()));
     let mut wire = Wire::new(stream);
     let clock = &server.runtime.clock;
     let who = Who::at(info.peer.ip()).with_subject(subject);
