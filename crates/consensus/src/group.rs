@@ -19,6 +19,7 @@ use crate::peers::{Lane, Peers, SnapshotReceiver};
 use crate::proposer::{LeaderLink, Lost, Outbox, Sequencer};
 use crate::quorum::unanswered_for;
 use crate::raft::{Raft, members_of};
+use crate::rounds::Rounds;
 use crate::storage::{Progress, SnapshotStore};
 use crate::wire::{self, frame::Body};
 
@@ -192,6 +193,7 @@ pub(crate) struct GroupInner {
     /// After so long without a word of a quorum, a leader no longer counts itself as one.
     pub(crate) quorum_patience: Duration,
     pub(crate) snapshots: SnapshotStore,
+    pub(crate) rounds: Rounds,
     pub(crate) tasks: Vec<Task>,
 }
 
@@ -226,7 +228,7 @@ impl Group {
     pub async fn barrier(&self) -> Result<(), Unavailable> {
         let search = async {
             loop {
-                match self.ask_read_index().await {
+                match self.next_round().await {
                     Ok(index) => break index,
                     Err(_) => self.inner.clock.sleep(LEADER_RETRY).await,
                 }
@@ -237,6 +239,25 @@ impl Group {
         let mut progress = self.inner.progress.clone();
         let reached = progress.wait_for(|progress| progress.next_index > index).await;
         reached.map(drop).map_err(|_| Unavailable("the group has stopped".into()))
+    }
+
+    /// A question to the leader that is not asked yet. All who wait here share it.
+    fn next_round(&self) -> impl Future<Output = Result<u64, Unavailable>> + use<> {
+        // The group must not keep itself alive through a round that nobody waits for any more.
+        let inner = Arc::downgrade(&self.inner);
+        self.inner.rounds.next(move || async move {
+            let inner = inner.upgrade().ok_or_else(|| Unavailable("the group has stopped".into()))?;
+            inner.rounds.begun();
+            let mut leadership = inner.leadership.clone();
+            leadership.mark_unchanged();
+            let group = Self { inner };
+            tokio::select! {
+                biased;
+                answer = group.ask_read_index() => answer,
+                // A leader that is gone holds nobody up when its successor is known.
+                _ = leadership.changed() => Err(Unavailable("another leader was elected meanwhile".into())),
+            }
+        })
     }
 
     async fn ask_read_index(&self) -> Result<u64, Unavailable> {

@@ -22,6 +22,7 @@ mod peers;
 mod proposer;
 mod quorum;
 mod raft;
+mod rounds;
 mod state_machine;
 mod storage;
 mod succession;

@@ -23,6 +23,7 @@ use crate::peers::{Greeter, GroupNetworks, Lane, Peers, SnapshotReceiver, run_li
 use crate::proposer::{Outbox, Sequencer, run_sender, run_sequencer};
 use crate::quorum::{Silence, SilenceKeeper, SilenceTimes};
 use crate::raft::Raft;
+use crate::rounds::Rounds;
 use crate::state_machine::StateMachine;
 use crate::storage::{LogStore, Progress, SnapshotStore, StateMachineAdapter};
 use crate::succession::Succession;
@@ -262,6 +263,7 @@ impl Consensus {
             spawn(Box::pin(run_snapshots(raft.clone(), progress.clone(), snapshots.clone(), snapshot_bytes))),
         ];
         let inner = GroupInner {
+            rounds: Rounds::default(),
             node: self.identity.node,
             core,
             leadership,

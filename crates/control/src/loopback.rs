@@ -184,8 +184,12 @@ impl ReplicatedLog for Handle {
 
     fn barrier(&self) -> BoxFuture<'static, Result<(), Unavailable>> {
         let target = self.log.state.lock().commands.len();
-        let mut applied = self.log.with(self.node, |member| member.applied.subscribe());
+        let (connected, mut applied) =
+            self.log.with(self.node, |member| (member.connected, member.applied.subscribe()));
         Box::pin(async move {
+            if !connected {
+                return Err(Unavailable);
+            }
             let reached = applied.wait_for(|applied| *applied >= target).await;
             reached.map(|_| ()).map_err(|_| Unavailable)
         })

@@ -49,6 +49,13 @@ pub(crate) struct Args {
     /// Listener for ZooKeeper clients [default: 127.0.0.1:2181].
     #[arg(long, value_name = "ADDR")]
     zookeeper: Option<String>,
+    /// What reads of ZooKeeper clients promise: local, as ZooKeeper's, a state that was and never an older one than the
+    /// client has seen; linearizable, all that was written anywhere before [default: local].
+    #[arg(long, value_name = "local|linearizable")]
+    reads: Option<String>,
+    /// Listener for ZooKeeper clients whose reads are linearizable [default: off].
+    #[arg(long, value_name = "ADDR")]
+    zookeeper_linearizable: Option<String>,
     /// Listener for ZooKeeper clients over TLS [default: off].
     #[arg(long, value_name = "ADDR")]
     zookeeper_tls: Option<String>,
@@ -111,6 +118,8 @@ impl Args {
             peer_tls_key: self.peer_tls_key,
             peer_tls_ca: self.peer_tls_ca,
             zookeeper: self.zookeeper,
+            reads: self.reads,
+            zookeeper_linearizable: self.zookeeper_linearizable,
             zookeeper_tls: self.zookeeper_tls,
             tls_cert: self.tls_cert,
             tls_key: self.tls_key,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use runtime::{Listener, Runtime, Security};
 use tracing::info;
+use zookeeper::{Reads, Terms};
 
 use crate::config::Listen;
 use crate::{Config, StartError};
@@ -12,6 +13,7 @@ use crate::{Config, StartError};
 pub(crate) struct Listeners {
     pub(crate) peer: Option<Box<dyn Listener>>,
     pub(crate) zookeeper: Option<Box<dyn Listener>>,
+    pub(crate) zookeeper_linearizable: Option<Box<dyn Listener>>,
     pub(crate) zookeeper_tls: Option<Box<dyn Listener>>,
     pub(crate) admin: Option<Box<dyn Listener>>,
 }
@@ -25,9 +27,26 @@ impl Listeners {
         Ok(Self {
             peer: listen(towards_peers, "peer", &config.peer).await?,
             zookeeper: listen(runtime, "zookeeper", &config.zookeeper).await?,
+            zookeeper_linearizable: listen(runtime, "zookeeper-linearizable", &config.zookeeper_linearizable)
+                .await?,
             zookeeper_tls: listen(runtime, "zookeeper-tls", &config.zookeeper_tls).await?,
             admin: listen(runtime, "admin", &config.admin).await?,
         })
+    }
+}
+
+/// A listener for clients, and what holds for those who come through it.
+pub(crate) type Door = (Box<dyn Listener>, Terms);
+
+impl Listeners {
+    /// The listeners for ZooKeeper clients. Nobody is let in through that for TLS without `security`.
+    pub(crate) fn doors(&mut self, reads: Reads, security: Option<Arc<dyn Security>>) -> Vec<Door> {
+        let with = |security, reads| move |listener| (listener, Terms { security, reads });
+        let plain = self.zookeeper.take().map(with(None, reads));
+        let linearizable = self.zookeeper_linearizable.take().map(with(None, Reads::Linearizable));
+        let secure = self.zookeeper_tls.take().zip(security);
+        let secure = secure.map(|(listener, security)| with(Some(security), reads)(listener));
+        [plain, linearizable, secure].into_iter().flatten().collect()
     }
 }
 

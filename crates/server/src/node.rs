@@ -7,13 +7,13 @@ use std::time::Duration;
 use consensus::{ClusterId, Consensus, Group, GroupId, Identity};
 use control::{Control, ControlConfig};
 use journal::Journal;
-use runtime::{Clock, Listener, Pool, Runtime, Security, Task};
+use runtime::{Clock, Listener, Pool, Runtime, Task};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use crate::control_group::{ControlMachine, GroupLog, call_handler};
 use crate::data_dir::DataDir;
-use crate::listeners::{Listeners, Tls};
+use crate::listeners::{Door, Listeners, Tls};
 use crate::{Config, admin};
 
 /// The group of the control plane.
@@ -126,13 +126,13 @@ impl Node {
         });
         let address = client_address(&config, &listeners);
         let elections = follow_elections(&parts.group, parts.control.clone(), runtime.clock.clone());
+        let doors = listeners.doors(config.reads, security);
         let mut serving = vec![runtime.spawn(Pool::Clients, elections)];
         if let Some(listener) = listeners.admin {
             let work = admin::run(parts.clone(), listener, runtime.clock.clone());
             serving.push(runtime.spawn(Pool::Clients, work));
         }
-        let secure = listeners.zookeeper_tls.zip(security);
-        let work = serve_clients(parts.clone(), front.clone(), listeners.zookeeper, secure, address);
+        let work = serve_clients(parts.clone(), front.clone(), doors, address);
         serving.push(runtime.spawn(Pool::Clients, work));
         Ok(Self {
             runtime,
@@ -227,8 +227,7 @@ async fn start_consensus(
 async fn serve_clients(
     parts: Arc<Parts>,
     front: Arc<zookeeper::Server>,
-    listener: Option<Box<dyn Listener>>,
-    secure: Option<(Box<dyn Listener>, Arc<dyn Security>)>,
+    doors: Vec<Door>,
     address: Option<String>,
 ) {
     while parts.group.barrier().await.is_err() {
@@ -237,18 +236,8 @@ async fn serve_clients(
     parts.caught_up.store(true, Ordering::Release);
     info!(zxid = %parts.control.zxid(), "serving");
     parts.control.announce(address);
-    let secure_front = front.clone();
-    let plain = async {
-        if let Some(listener) = listener {
-            front.serve(listener).await;
-        }
-    };
-    let secure = async {
-        if let Some((listener, security)) = secure {
-            secure_front.serve_secure(listener, security).await;
-        }
-    };
-    tokio::join!(plain, secure);
+    let serving = doors.into_iter().map(|(listener, terms)| front.clone().serve(listener, terms));
+    futures::future::join_all(serving).await;
 }
 
 /// Notes every change of leader.

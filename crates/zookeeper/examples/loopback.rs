@@ -9,7 +9,7 @@ use std::time::Duration;
 use control::loopback::Loopback;
 use control::{Control, ControlConfig};
 use runtime::{Runtime, SystemClock, SystemDisk, SystemEntropy, SystemNetwork, TokioPools};
-use zookeeper::{Config, Server};
+use zookeeper::{Config, Server, Terms};
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
@@ -30,6 +30,6 @@ async fn main() -> std::io::Result<()> {
     let _applying = Loopback::new(runtime.clone()).join(&control);
     let config = Config { connections_per_address_max: 0, ..Config::with_tick(tick) };
     let listener = runtime.network.listen(&address).await?;
-    Server::new(runtime, control, config).serve(listener).await;
+    Server::new(runtime, control, config).serve(listener, Terms::default()).await;
     Ok(())
 }

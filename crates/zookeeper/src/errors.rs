@@ -84,9 +84,9 @@ pub(crate) enum Ending {
     /// The control plane says so.
     #[error("{}", .0.phrase())]
     Control(CloseReason),
-    /// A barrier for `sync` did not come through.
-    #[error("sync could not reach the leader")]
-    SyncUnavailable,
+    /// A barrier, for `sync` or a linearizable read, did not come through.
+    #[error("sync or a linearizable read could not reach the leader")]
+    LeaderUnreached,
     /// The server stops.
     #[error("server is stopping")]
     Stopping,

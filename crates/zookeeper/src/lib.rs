@@ -19,11 +19,13 @@ mod errors;
 mod monitor;
 mod process;
 mod serve;
+mod terms;
 mod words;
 
 pub use commands::CommandAnswer;
 pub use config::{Config, DiskUse};
 pub use serve::Server;
+pub use terms::{Reads, Terms};
 pub use words::{UnknownWord, Word};
 
 /// What this server calls itself where ZooKeeper names its version: clients parse the number in front.

@@ -11,8 +11,8 @@ use std::time::Duration;
 use runtime::{BoxFuture, BoxStream, Secured, Security};
 use support::{Client, Cluster, TICK, create, get, run};
 use tokio::io::BufStream;
-use zookeeper::Config;
 use zookeeper::codec::{Acl, Auth, Create, ErrorCode, ReplyBody, Request, Xid};
+use zookeeper::{Config, Terms};
 
 /// Says of every client that it has this name, and holds what is written until it is flushed.
 struct Named(Option<&'static str>);
@@ -49,7 +49,8 @@ impl Security for Refusing {
 fn connect(cluster: &Cluster, security: impl Security + 'static) -> Client {
     let (near, far) = tokio::io::duplex(64 << 10);
     let peer = "127.0.0.1:40000".parse().unwrap();
-    cluster.node(1).server.accept_secure(Box::new(far), peer, Arc::new(security));
+    let terms = Terms { security: Some(Arc::new(security)), ..Terms::default() };
+    cluster.node(1).server.accept(Box::new(far), peer, terms);
     Client::new(Box::new(near), cluster.clock().clone())
 }
 

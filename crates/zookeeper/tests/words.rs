@@ -4,7 +4,7 @@
 mod support;
 
 use support::{Cluster, TICK, create, get, run, run_on_threads};
-use zookeeper::{Config, DiskUse, Word};
+use zookeeper::{Config, DiskUse, Terms, Word};
 
 async fn ask(cluster: &Cluster, node: u64, word: &str) -> String {
     let mut client = cluster.connect(node);
@@ -181,7 +181,7 @@ fn words_are_answered_over_tcp() {
         let listener = cluster.runtime.network.listen("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let server = std::sync::Arc::clone(&cluster.node(1).server);
-        let serving = cluster.runtime.spawn(runtime::Pool::Clients, server.serve(listener));
+        let serving = cluster.runtime.spawn(runtime::Pool::Clients, server.serve(listener, Terms::default()));
         let stream = cluster.runtime.network.connect(&address).await.unwrap();
         let mut client = support::Client::new(stream, cluster.runtime.clock.clone());
         client.send_bytes(b"ruok").await;

@@ -119,7 +119,14 @@ impl Cast {
 
     fn manner(&self, id: ClientId, nodes: Vec<(HostId, String)>, window: usize) -> Manner {
         let nodes = nodes.into_iter().map(|(host, address)| (u64::from(host.0), address)).collect();
-        Manner { id, nodes, window, session_timeout: Duration::from_secs(6), seed: self.seed(id, 2) }
+        Manner {
+            id,
+            nodes,
+            window,
+            session_timeout: Duration::from_secs(6),
+            is_linearizable: false,
+            seed: self.seed(id, 2),
+        }
     }
 
     fn seed(&self, client: ClientId, salt: u64) -> u64 {

@@ -72,6 +72,8 @@ struct Reports {
     /// Frames up to the last that was.
     durable: AtomicUsize,
     failed: AtomicBool,
+    /// A read failed: the disk has stopped. What was synced before may still be reported.
+    unreadable: AtomicBool,
 }
 
 pub(crate) struct Driver {
@@ -92,7 +94,7 @@ impl Driver {
     }
 
     pub(crate) fn failed(&self) -> bool {
-        self.reports.failed.load(Ordering::Relaxed)
+        self.reports.failed.load(Ordering::Relaxed) || self.reports.unreadable.load(Ordering::Relaxed)
     }
 
     /// A completion for what the model has just been told.
@@ -197,7 +199,7 @@ impl Driver {
                 // The disk may have stopped.
                 Err(error) => {
                     assert!(matches!(error, journal::ReadError::Io { .. }), "{error}");
-                    self.reports.failed.store(true, Ordering::Relaxed);
+                    self.reports.unreadable.store(true, Ordering::Relaxed);
                     return;
                 }
             };

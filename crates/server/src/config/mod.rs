@@ -51,6 +51,10 @@ pub struct Config {
     pub peer_tls: Option<tls::PeerFiles>,
     /// Listener for ZooKeeper clients.
     pub zookeeper: Listen,
+    /// What reads promise on the listeners for ZooKeeper clients. Default local, as ZooKeeper's.
+    pub reads: zookeeper::Reads,
+    /// Listener for ZooKeeper clients whose reads are linearizable.
+    pub zookeeper_linearizable: Listen,
     /// Listener for ZooKeeper clients over TLS.
     pub zookeeper_tls: Listen,
     /// What TLS listeners show clients, and ask of them. Present if there is one.
@@ -197,6 +201,12 @@ impl Config {
             peer,
             peer_tls,
             zookeeper: parse_listen("zookeeper", settings.zookeeper, DEFAULT_ZOOKEEPER)?,
+            reads: parse_reads(settings.reads)?,
+            zookeeper_linearizable: parse_listen(
+                "zookeeper-linearizable",
+                settings.zookeeper_linearizable,
+                "off",
+            )?,
             zookeeper_tls,
             tls,
             connections,
@@ -223,6 +233,12 @@ fn reject_unbuilt(settings: &FileSettings) -> Result<(), ConfigError> {
         Some(other) => return Err(wrong("fsync", other, "unknown", "give always or interval")),
     }
     Ok(())
+}
+
+fn parse_reads(name: Option<String>) -> Result<zookeeper::Reads, ConfigError> {
+    let Some(name) = name else { return Ok(zookeeper::Reads::default()) };
+    let reads = zookeeper::Reads::parse(&name);
+    reads.ok_or_else(|| wrong("reads", name, "unknown", "give local or linearizable"))
 }
 
 /// A SHA-1 takes 28 characters of base64, the last of them padding.

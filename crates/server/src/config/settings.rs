@@ -43,6 +43,12 @@ pub struct FileSettings {
     /// Listener for ZooKeeper clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zookeeper: Option<String>,
+    /// What reads of ZooKeeper clients promise: `local` or `linearizable`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reads: Option<String>,
+    /// Listener for ZooKeeper clients whose reads are linearizable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zookeeper_linearizable: Option<String>,
     /// Listener for ZooKeeper clients over TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zookeeper_tls: Option<String>,

@@ -27,7 +27,7 @@ struct Stranger {
 /// A copy of a disk.
 struct Copy {
     disk: SimDisk,
-    /// The last entry on it.
+    /// The last entry that the node had before it was started again: what it hears of later it hears as it was started then.
     last_index: Option<u64>,
 }
 
@@ -84,6 +84,10 @@ impl Stranger {
         let now = world.elapsed();
         match self.stage {
             Stage::Copied(until) if now >= until => {
+                let view = world.machine(self.node).view();
+                if let Some((copy, view)) = self.copy.as_mut().zip(view) {
+                    copy.last_index = copy.last_index.max(view.group.status().last_index);
+                }
                 world.end(self.node, End::Kill);
                 world.start(self.node);
                 Stage::Restarted(now + WORKS_FOR)
@@ -119,8 +123,8 @@ impl Stranger {
         }
     }
 
-    /// Whether its peers know of its newest start: a leader has told it of entries that the copy lacks. (A copy of a disk whose
-    /// node nobody has heard since is not known to be old.)
+    /// Whether its peers know of its newest start: a leader has told it of entries that it did not have before. (A copy of a
+    /// disk whose node nobody has heard since is not known to be old.)
     fn is_known(&self, view: &View) -> bool {
         let committed = view.group.watermarks().committed.map(|entry| entry.index);
         let is_led = view.group.leadership().borrow().leader.is_some();

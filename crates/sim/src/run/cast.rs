@@ -85,6 +85,7 @@ impl Cast {
         let workload = Mixed::new(client.id, layout, Rc::clone(&self.orders), client.habits, seed);
         let mut manner = self.manner(client.id, self.all_nodes(), client.window);
         manner.session_timeout = client.session_timeout;
+        manner.is_linearizable = client.is_linearizable;
         self.client(manner, &machine, Box::new(workload)).run().await;
     }
 
@@ -113,7 +114,14 @@ impl Cast {
     fn manner(&self, id: ClientId, nodes: Vec<u64>, window: usize) -> Manner {
         let address = |node| (node, format!("{}:{ZOOKEEPER_PORT}", Host::Node(node)));
         let nodes = nodes.into_iter().map(address).collect();
-        Manner { id, nodes, window, session_timeout: Duration::from_secs(6), seed: self.seed(id, 2) }
+        Manner {
+            id,
+            nodes,
+            window,
+            session_timeout: Duration::from_secs(6),
+            is_linearizable: false,
+            seed: self.seed(id, 2),
+        }
     }
 
     fn seed(&self, client: ClientId, salt: u64) -> u64 {

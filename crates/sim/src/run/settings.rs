@@ -36,6 +36,7 @@ pub(super) struct ClientSettings {
     pub(super) host: u64,
     pub(super) window: usize,
     pub(super) session_timeout: Duration,
+    pub(super) is_linearizable: bool,
     pub(super) habits: Habits,
 }
 
@@ -109,6 +110,7 @@ fn client(rng: &mut StdRng, id: u32) -> ClientSettings {
         host: u64::from(id) % CLIENT_HOSTS + 1,
         window: pick(rng, &[1, 4, 16, 64]),
         session_timeout: Duration::from_millis(pick(rng, &[4000, 4000, 6000, 10_000])),
+        is_linearizable: id.is_multiple_of(3),
         habits: Habits {
             burst: pick(rng, &[1, 4, 16]),
             pause: Duration::from_millis(pick(rng, &[20, 80, 300])),

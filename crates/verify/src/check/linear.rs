@@ -1,6 +1,6 @@
 //! Registers are linearizable, as an independent checker finds: porcupine, which knows nothing of transaction ids.
 //!
-//! Writes, and reads right behind a sync, of one znode form a history of its own. Every version that anybody saw was made
+//! Writes, and reads that are linearizable or right behind a sync, of one znode form a history of its own. Every version that anybody saw was made
 //! by some write, so what unanswered writes did is pinned down first ([`pin_down`]): a search that had to guess would not
 //! end. Long histories are cut where nothing that was answered is under way, and go on from the last version there.
 
@@ -153,12 +153,15 @@ type Operations = Vec<Operation<Register>>;
 fn operations(history: &History) -> BTreeMap<Rc<str>, Operations> {
     let mut all: BTreeMap<Rc<str>, Operations> = BTreeMap::new();
     let mut before: BTreeMap<ConnectionId, OpId> = BTreeMap::new();
+    let linearizable = history.linearizable();
     for (number, record) in history.ops.iter().enumerate() {
         let previous = before.insert(record.connection, OpId(number));
         let synced = previous
             .map(|id| history.op(id))
             .filter(|previous| previous.op == Op::Sync && matches!(previous.outcome, Outcome::Ok { .. }));
-        for (path, event) in events(record, synced.is_some()) {
+        let synced = synced.filter(|_| !linearizable.contains(&record.connection));
+        let is_fresh = synced.is_some() || linearizable.contains(&record.connection);
+        for (path, event) in events(record, is_fresh) {
             let call_time = synced.map_or(record.invoked, |sync| sync.invoked);
             let is_open = matches!(event, Event::MaySet { .. });
             let end = if is_open { history.events.len() + 1 } else { record.completed };
@@ -176,10 +179,10 @@ fn operations(history: &History) -> BTreeMap<Rc<str>, Operations> {
 }
 
 /// What a request says about registers.
-fn events(record: &OpRecord, is_synced: bool) -> Vec<(Rc<str>, Event)> {
+fn events(record: &OpRecord, is_fresh: bool) -> Vec<(Rc<str>, Event)> {
     let mut events = Vec::new();
     match (&record.op, &record.outcome) {
-        (Op::Get { path, .. }, Outcome::Ok { answer: Answer::Data { tag, seen }, .. }) if is_synced => {
+        (Op::Get { path, .. }, Outcome::Ok { answer: Answer::Data { tag, seen }, .. }) if is_fresh => {
             events.push((Rc::clone(path), Event::Read { tag: *tag, version: seen.version }));
         }
         (op, Outcome::Ok { answer, .. }) => {

@@ -43,6 +43,7 @@ fn real_time(history: &History, log: &Log, findings: &mut Findings) {
     let mut answered = (0, None);
     let mut at_begin = vec![(0, None); history.ops.len()];
     let mut synced: BTreeMap<(SessionKey, u32), (i64, Option<OpId>)> = BTreeMap::new();
+    let linearizable = history.linearizable();
     for event in &history.events {
         match event {
             Event::Invoked(id) => at_begin[id.0] = answered,
@@ -67,6 +68,13 @@ fn real_time(history: &History, log: &Log, findings: &mut Findings) {
                         "{id:?} saw {zxid:#x} after a sync that was asked for after {by:?} in {floor:#x} was answered"
                     );
                     findings.add("a sync shows what was answered before", what);
+                }
+                if zxid < begin.0 && record.op.is_read() && linearizable.contains(&record.connection) {
+                    let what = format!(
+                        "{id:?} saw {zxid:#x}, but {:?} in {:#x} was answered before it was asked",
+                        begin.1, begin.0
+                    );
+                    findings.add("a linearizable read shows what was answered before", what);
                 }
                 if record.op == Op::Sync {
                     synced.insert(line, begin);

@@ -35,13 +35,14 @@ impl Story {
 
     fn actor(&mut self, number: u32) -> Actor {
         let connection = self.history.next_connection();
-        let actor = Actor { client: ClientId(number), session: SessionKey(i64::from(number)), connection };
+        let session = SessionKey(i64::from(number));
+        let actor = Actor { client: ClientId(number), session, connection, is_linearizable: false };
         self.attach(actor, true);
         actor
     }
 
     fn attach(&mut self, actor: Actor, is_new: bool) {
-        let Actor { client, session, connection } = actor;
+        let Actor { client, session, connection, is_linearizable } = actor;
         let timeout = Duration::from_secs(4);
         self.history.push(Event::Attached(Attached {
             client,
@@ -50,6 +51,7 @@ impl Story {
             node: 1,
             is_new,
             timeout,
+            is_linearizable,
         }));
     }
 
@@ -147,6 +149,7 @@ struct Actor {
     client: ClientId,
     session: SessionKey,
     connection: ConnectionId,
+    is_linearizable: bool,
 }
 
 fn seen(czxid: i64, mzxid: i64, version: i32) -> Seen {
@@ -365,6 +368,22 @@ fn a_stale_read_without_a_sync_is_allowed() {
     story.set(one, 3, 2);
     story.get(two, 2, first, 2, 1);
     assert_eq!(story.broken(), Vec::<&str>::new());
+}
+
+#[test]
+fn a_stale_read_on_a_connection_that_was_promised_linearizable_ones_is_found() {
+    for (is_linearizable, broken) in
+        [(true, &["a linearizable read shows what was answered before"][..]), (false, &[])]
+    {
+        let (mut story, one, two) = Story::begin();
+        let two = Actor { connection: story.history.next_connection(), is_linearizable, ..two };
+        story.attach(two, false);
+        let first = story.set(one, 2, 1);
+        story.get(two, 2, first, 2, 1);
+        story.set(one, 3, 2);
+        story.get(two, 2, first, 2, 1);
+        assert_eq!(story.broken(), broken);
+    }
 }
 
 #[test]

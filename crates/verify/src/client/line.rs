@@ -6,7 +6,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use runtime::BoxStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use zookeeper::codec::{
-    ConnectRequest, ConnectResponse, FRAME_PREFIX_BYTES, Reader, Record, Request, Xid, first_frame, put_frame,
+    Auth, ConnectRequest, ConnectResponse, ErrorCode, FRAME_PREFIX_BYTES, Reader, Record, ReplyHeader,
+    Request, Xid, first_frame, put_frame,
 };
 
 const FRAME_BYTES_MAX: usize = 8 << 20;
@@ -55,6 +56,17 @@ impl Line {
             password: response.password.unwrap_or_default().to_vec(),
             timeout_ms: response.timeout_ms,
         }))
+    }
+
+    /// Asks that what is read on this connection be all that was written anywhere before. To be asked before anything else.
+    pub(super) async fn ask_for_linearizable_reads(&mut self) -> io::Result<()> {
+        let auth = Auth { kind: 0, scheme: "reads", auth: Some(b"linearizable") };
+        self.put(Xid::AUTH, &Request::Auth(auth));
+        self.flush().await?;
+        let frame = self.next_frame().await?;
+        let header: ReplyHeader = Reader::new(&frame).record().map_err(io::Error::other)?;
+        let is_granted = (header.xid, header.error) == (Xid::AUTH, ErrorCode::OK);
+        is_granted.then_some(()).ok_or_else(|| io::Error::other("linearizable reads are not to be had"))
     }
 
     /// Queues a request.

@@ -63,6 +63,8 @@ pub struct Manner {
     pub window: usize,
     /// The session timeout that it asks for.
     pub session_timeout: Duration,
+    /// Whether it asks for linearizable reads, which only Quorate has.
+    pub is_linearizable: bool,
     /// Decides its choices.
     pub seed: u64,
 }
@@ -168,6 +170,9 @@ impl Client {
             self.on_refused();
             return None;
         };
+        if self.manner.is_linearizable {
+            self.clock.timeout(PATIENCE, line.ask_for_linearizable_reads()).await.ok()?.ok()?;
+        }
         Some(self.on_attached(node, line, credentials, began))
     }
 
@@ -215,6 +220,7 @@ impl Client {
             node,
             is_new,
             timeout,
+            is_linearizable: self.manner.is_linearizable,
         }));
         drop(history);
         if is_new {

@@ -172,6 +172,11 @@ impl Op {
             _ => &[],
         }
     }
+
+    /// Whether its answer tells of the state, and it changes nothing.
+    pub fn is_read(&self) -> bool {
+        matches!(self, Op::Get { .. } | Op::Exists { .. } | Op::Children { .. })
+    }
 }
 
 /// The numbers of a znode that the checks use.

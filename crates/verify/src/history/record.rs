@@ -1,5 +1,6 @@
 //! The list of what happened.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
@@ -88,6 +89,8 @@ pub struct Attached {
     pub is_new: bool,
     /// The session's timeout.
     pub timeout: Duration,
+    /// Whether its reads were promised to be linearizable.
+    pub is_linearizable: bool,
 }
 
 /// A watch event arrived.
@@ -209,6 +212,15 @@ impl History {
         record.outcome = outcome;
         record.completed = completed;
         self.push(Event::Completed(id));
+    }
+
+    /// The connections whose reads were promised to be linearizable.
+    pub fn linearizable(&self) -> BTreeSet<ConnectionId> {
+        let attached = self.events.iter().filter_map(|event| match event {
+            Event::Attached(attached) => Some(attached),
+            _ => None,
+        });
+        attached.filter(|attached| attached.is_linearizable).map(|attached| attached.connection).collect()
     }
 
     /// A request.

@@ -1,6 +1,7 @@
 //! One client's connection, from its first byte to its last.
 
 mod desk;
+mod freshness;
 mod requests;
 mod sync;
 mod tally;
@@ -10,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use control::Connection;
-use runtime::{BoxFuture, BoxStream, Secured, Security};
+use runtime::{BoxFuture, BoxStream, Secured};
 
 use self::desk::Desk;
 use super::Server;
@@ -19,6 +20,7 @@ use super::handshake::{Established, establish};
 use super::registry::ConnectionInfo;
 use super::wire::{Progress, Wire};
 use crate::errors::Ending;
+use crate::terms::{Reads, Terms};
 
 /// How long a connection that ends may take to bring out what it still has to say.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -27,11 +29,11 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub(super) async fn serve(
     server: &Arc<Server>,
     stream: BoxStream,
-    security: Option<Arc<dyn Security>>,
+    terms: Terms,
     info: &Arc<ConnectionInfo>,
 ) -> Ending {
-    let is_secure = security.is_some();
-    let Secured { stream, subject } = match security {
+    let is_secure = terms.security.is_some();
+    let Secured { stream, subject } = match terms.security {
         None => Secured { stream, subject: None },
         Some(security) => match server.secure(stream, &*security).await {
             Ok(secured) => secured,
@@ -53,7 +55,7 @@ pub(super) async fn serve(
         Err(_elapsed) => Ending::HandshakeTimeout,
         Ok(Err(ending)) => ending,
         Ok(Ok(established)) => {
-            let mut client = Client::new(server, &mut wire, established, info);
+            let mut client = Client::new(server, &mut wire, established, terms.reads, info);
             let ending = client.run().await;
             client.leave();
             ending
@@ -78,6 +80,7 @@ impl<'a> Client<'a> {
         server: &'a Arc<Server>,
         wire: &'a mut Wire,
         established: Established,
+        reads: Reads,
         info: &'a Arc<ConnectionInfo>,
     ) -> Self {
         let Established { link, who, timeout_ms } = established;
@@ -85,7 +88,7 @@ impl<'a> Client<'a> {
             state.session = who.session;
             state.timeout_ms = timeout_ms;
         });
-        let desk = Desk::new(server, wire, who, info);
+        let desk = Desk::new(server, wire, who, reads, info);
         Self { link, desk, drain_deadline: None }
     }
 
@@ -112,6 +115,7 @@ impl<'a> Client<'a> {
             self.link.mark_active();
         }
         self.desk.syncs.start(self.link.control());
+        self.desk.freshness.start(self.link.control(), self.desk.wire.input.len());
         self.desk.end_turn();
         result
     }
@@ -135,7 +139,8 @@ impl<'a> Client<'a> {
                 Progress::Eof => return Err(Ending::Truncated { bytes: desk.wire.input.len() }),
             },
             () = self.link.notified() => {}
-            reached = desk.syncs.reached() => reached.map_err(|_| Ending::SyncUnavailable)?,
+            reached = desk.syncs.reached() => reached.map_err(|_| Ending::LeaderUnreached)?,
+            reached = desk.freshness.reached() => reached.map_err(|_| Ending::LeaderUnreached)?,
             () = desk.server.control.room(), if desk.waits_for_room => {}
             () = passed(&mut self.drain_deadline) => return Err(Ending::Stopping),
         }

@@ -17,11 +17,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use control::Control;
-use runtime::{BoxStream, Instant, Listener, Pool, Runtime, Security};
+use runtime::{BoxStream, Instant, Listener, Pool, Runtime};
 use tokio::sync::Notify;
 
 use crate::config::Config;
 use crate::errors::Ending;
+use crate::terms::Terms;
 use registry::Limits;
 use security::Handshakes;
 
@@ -58,20 +59,7 @@ impl Server {
     }
 
     /// Accepts connections until [`Server::stop`].
-    pub async fn serve(self: Arc<Self>, listener: Box<dyn Listener>) {
-        self.accept_all(listener, None).await;
-    }
-
-    /// As [`Server::serve`], on a listener where nothing is read before a stream is secure.
-    pub async fn serve_secure(self: Arc<Self>, listener: Box<dyn Listener>, security: Arc<dyn Security>) {
-        self.accept_all(listener, Some(security)).await;
-    }
-
-    async fn accept_all(
-        self: Arc<Self>,
-        mut listener: Box<dyn Listener>,
-        security: Option<Arc<dyn Security>>,
-    ) {
+    pub async fn serve(self: Arc<Self>, mut listener: Box<dyn Listener>, terms: Terms) {
         while !self.is_stopping() {
             let accepted = tokio::select! {
                 biased;
@@ -79,7 +67,7 @@ impl Server {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer, security.clone()),
+                Ok((stream, peer)) => self.accept(stream, peer, terms.clone()),
                 Err(error) => {
                     tracing::warn!(%error, "can't accept clients; raise the limit on open files if this goes on");
                     self.runtime.clock.sleep(ACCEPT_PAUSE).await;
@@ -89,16 +77,7 @@ impl Server {
     }
 
     /// Takes a connected client, whatever it came through.
-    pub fn accept(self: &Arc<Self>, stream: BoxStream, peer: SocketAddr) {
-        self.admit(stream, peer, None);
-    }
-
-    /// As [`Server::accept`]; nothing is read before the stream is secure.
-    pub fn accept_secure(self: &Arc<Self>, stream: BoxStream, peer: SocketAddr, security: Arc<dyn Security>) {
-        self.admit(stream, peer, Some(security));
-    }
-
-    fn admit(self: &Arc<Self>, stream: BoxStream, peer: SocketAddr, security: Option<Arc<dyn Security>>) {
+    pub fn accept(self: &Arc<Self>, stream: BoxStream, peer: SocketAddr, terms: Terms) {
         if self.is_stopping() {
             return;
         }
@@ -118,7 +97,7 @@ impl Server {
         metrics.connections_accepted.fetch_add(1, Ordering::Relaxed);
         let server = Arc::clone(self);
         let client = async move {
-            let ending = client::serve(&server, stream, security, registration.info()).await;
+            let ending = client::serve(&server, stream, terms, registration.info()).await;
             server.log_ending(registration.info(), &ending);
         };
         self.runtime.spawn(Pool::Clients, runtime::panics::contain(client)).detach();

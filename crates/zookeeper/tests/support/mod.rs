@@ -15,7 +15,7 @@ use std::time::Duration;
 use control::loopback::Loopback;
 use control::{Control, ControlConfig};
 use runtime::{Clock, Runtime, SeededEntropy, SystemClock, SystemDisk, SystemNetwork, Task, TokioPools};
-use zookeeper::{Config, Server};
+use zookeeper::{Config, Server, Terms};
 
 /// The tick of the nodes under test.
 pub const TICK: Duration = Duration::from_secs(2);
@@ -93,8 +93,16 @@ impl Cluster {
     }
 
     pub fn connect_from(&self, node: u64, peer: SocketAddr) -> Client {
+        self.connect_with(node, peer, Terms::default())
+    }
+
+    pub fn connect_on(&self, node: u64, terms: Terms) -> Client {
+        self.connect_with(node, "127.0.0.1:40000".parse().unwrap(), terms)
+    }
+
+    fn connect_with(&self, node: u64, peer: SocketAddr, terms: Terms) -> Client {
         let (near, far) = tokio::io::duplex(64 << 10);
-        self.node(node).server.accept(Box::new(far), peer);
+        self.node(node).server.accept(Box::new(far), peer, terms);
         Client::new(Box::new(near), self.runtime.clock.clone())
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use control::{CloseReason, Delivery, Turn};
 use runtime::Instant;
 
+use super::freshness::Freshness;
 use super::sync::Syncs;
 use super::tally::Tally;
 use crate::codec::{WatcherEvent, put_event_frame};
@@ -15,6 +16,7 @@ use crate::serve::pipeline::Pipeline;
 use crate::serve::registry::ConnectionInfo;
 use crate::serve::request::{convert, put_outcome};
 use crate::serve::wire::Wire;
+use crate::terms::Reads;
 
 /// Above this much output that the client does not take, no more of its requests are.
 const OUTPUT_BYTES_MAX: usize = 1 << 20;
@@ -26,6 +28,8 @@ pub(super) struct Desk<'a> {
     pub(super) who: Who,
     pub(super) pipeline: Pipeline,
     pub(super) syncs: Syncs,
+    pub(super) reads: Reads,
+    pub(super) freshness: Freshness,
     /// No more requests are taken; when all is answered, the connection ends thus.
     pub(super) draining: Option<Ending>,
     /// The control plane had no room for commands when it was last asked.
@@ -42,6 +46,7 @@ impl<'a> Desk<'a> {
         server: &'a Arc<Server>,
         wire: &'a mut Wire,
         who: Who,
+        reads: Reads,
         info: &'a Arc<ConnectionInfo>,
     ) -> Self {
         Self {
@@ -50,6 +55,8 @@ impl<'a> Desk<'a> {
             who,
             pipeline: Pipeline::default(),
             syncs: Syncs::default(),
+            reads,
+            freshness: Freshness::default(),
             draining: None,
             waits_for_room: false,
             input_is_ready: true,
@@ -117,6 +124,7 @@ impl<'a> Desk<'a> {
             && self.pipeline.len() < self.server.config.outstanding_max
             && self.wire.output.len() < OUTPUT_BYTES_MAX
             && self.syncs.is_empty()
+            && !self.freshness.is_awaited()
     }
 
     /// Whether reading from the socket makes sense: what was read would be taken.

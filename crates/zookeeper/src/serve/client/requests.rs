@@ -7,6 +7,7 @@ use control::{Turn, View};
 use tree::{Command, Identity, Operation};
 
 use super::desk::Desk;
+use super::freshness::tells_of_state;
 use crate::codec::{
     Auth, ErrorCode, FRAME_PREFIX_BYTES, OpCode, PathOnly, Reader, Record, ReplyHeader, RequestHeader, Xid,
     first_frame, put_error_frame, put_frame,
@@ -15,9 +16,13 @@ use crate::errors::Ending;
 use crate::serve::auth::{Who, authenticate, is_superuser};
 use crate::serve::pipeline::Awaited;
 use crate::serve::request::{answer_read, is_read, operation};
+use crate::terms::Reads;
 
 /// So many requests are taken in one turn; then those who apply get at the replica.
 const REQUESTS_PER_TURN: u64 = 256;
+
+/// The scheme of what is no authentication, but says what reads promise.
+const READS_SCHEME: &str = "reads";
 
 impl Desk<'_> {
     pub(super) fn take_requests(&mut self, turn: &mut Turn<'_>) -> Result<(), Ending> {
@@ -25,6 +30,7 @@ impl Desk<'_> {
         let mut used = 0;
         let result = self.take_from(&input, &mut used, turn);
         input.advance(used);
+        self.freshness.consume(used);
         self.wire.input = input;
         self.tally.received_bytes += used as u64;
         result
@@ -48,7 +54,12 @@ impl Desk<'_> {
                 }
                 Err(error) => break Err(error.into()),
             };
-            *used += FRAME_PREFIX_BYTES + payload.len();
+            let end = *used + FRAME_PREFIX_BYTES + payload.len();
+            if self.must_be_fresh(payload) && !self.freshness.covers(end) {
+                self.freshness.want();
+                break Ok(());
+            }
+            *used = end;
             if let Err(ending) = self.take(payload, turn) {
                 break Err(ending);
             }
@@ -58,6 +69,10 @@ impl Desk<'_> {
             self.server.control.metrics().outstanding.fetch_add(added as i64, Ordering::Relaxed);
         }
         result
+    }
+
+    fn must_be_fresh(&self, payload: &[u8]) -> bool {
+        self.reads == Reads::Linearizable && op_of(payload).is_some_and(tells_of_state)
     }
 
     fn may_add_sync(&self, joins: bool) -> bool {
@@ -161,25 +176,54 @@ impl Desk<'_> {
             return self.refuse(header.xid, ErrorCode::MARSHALLING_ERROR, turn);
         };
         let xid = header.xid;
+        if auth.scheme == READS_SCHEME {
+            return self.choose_reads(xid, &auth, turn);
+        }
         if let Some(identity) = authenticate(&auth, &self.who) {
             if is_superuser(&identity, self.server.config.super_digest.as_deref()) {
                 self.who.add(Identity::super_user());
             }
             self.who.add(identity);
             turn.set_identities(self.who.identities.clone());
-            self.in_order(turn, move |_, out| {
-                put_frame(out, |out| ReplyHeader { xid, zxid: 0, error: ErrorCode::OK }.encode(out));
-            });
+            self.accept_auth(xid, turn);
         } else {
-            self.server.control.metrics().auth_failures.fetch_add(1, Ordering::Relaxed);
-            self.draining = Some(Ending::AuthRefused { scheme: auth.scheme.to_owned() });
-            self.in_order(turn, move |_, out| put_error_frame(xid, 0, ErrorCode::AUTH_FAILED, out));
+            self.refuse_auth(xid, &auth, turn);
         }
+    }
+
+    /// Every client library can add authentication, and shows it again on each new connection: so it can also say what its
+    /// reads are to promise.
+    fn choose_reads(&mut self, xid: Xid, auth: &Auth<'_>, turn: &mut Turn<'_>) {
+        let name = auth.auth.and_then(|name| std::str::from_utf8(name).ok());
+        match name.and_then(Reads::parse) {
+            Some(reads) => {
+                self.reads = reads;
+                self.accept_auth(xid, turn);
+            }
+            None => self.refuse_auth(xid, auth, turn),
+        }
+    }
+
+    fn accept_auth(&mut self, xid: Xid, turn: &mut Turn<'_>) {
+        self.in_order(turn, move |_, out| {
+            put_frame(out, |out| ReplyHeader { xid, zxid: 0, error: ErrorCode::OK }.encode(out));
+        });
+    }
+
+    fn refuse_auth(&mut self, xid: Xid, auth: &Auth<'_>, turn: &mut Turn<'_>) {
+        self.server.control.metrics().auth_failures.fetch_add(1, Ordering::Relaxed);
+        self.draining = Some(Ending::AuthRefused { scheme: auth.scheme.to_owned() });
+        self.in_order(turn, move |_, out| put_error_frame(xid, 0, ErrorCode::AUTH_FAILED, out));
     }
 }
 
-/// Whether the next frame is a sync: the operation stands behind the length and the xid.
+/// Whether the next frame is a sync.
 fn starts_with_sync(input: &[u8]) -> bool {
-    let op = input.get(8..).and_then(<[u8]>::first_chunk);
-    op.is_some_and(|op| OpCode::from(i32::from_be_bytes(*op)) == OpCode::Sync)
+    input.get(FRAME_PREFIX_BYTES..).and_then(op_of) == Some(OpCode::Sync)
+}
+
+/// The operation of a request: it stands behind the xid.
+fn op_of(payload: &[u8]) -> Option<OpCode> {
+    let op = payload.get(4..).and_then(<[u8]>::first_chunk)?;
+    Some(OpCode::from(i32::from_be_bytes(*op)))
 }
