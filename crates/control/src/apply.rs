@@ -85,8 +85,11 @@ impl Control {
 
     /// Notes an entry whose commands, of these sizes, are applied.
     fn note_entry(&self, time_ms: i64, sizes: Seen) {
-        if sizes != Seen::default() {
-            self.metrics.command_sizes.add(sizes);
+        if sizes == Seen::default() {
+            return;
+        }
+        self.metrics.command_sizes.add(sizes);
+        if time_ms >= self.started_ms {
             let took_ms = self.runtime.clock.wall_ms().saturating_sub(time_ms);
             self.metrics.propagation_ms.record(u64::try_from(took_ms).unwrap_or(0));
         }

@@ -66,6 +66,8 @@ pub struct Control {
     /// When the last report that a leader took was begun.
     pub(crate) leader_reached: Mutex<Instant>,
     pub(crate) metrics: Metrics,
+    /// When this process began, on the wall clock: what was written before is read again from the log.
+    pub(crate) started_ms: i64,
     log: OnceLock<Arc<dyn ReplicatedLog>>,
     next_connection: AtomicU64,
     applied: AtomicI64,
@@ -85,6 +87,7 @@ impl Control {
             leading: Mutex::default(),
             leader_reached: Mutex::new(runtime.clock.now()),
             metrics: Metrics::default(),
+            started_ms: runtime.clock.wall_ms(),
             log: OnceLock::new(),
             next_connection,
             applied: AtomicI64::new(0),
@@ -220,12 +223,6 @@ impl Control {
     /// Counters that the front ends keep up.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
-    }
-
-    /// When each session will have been silent for too long if nothing is heard of it, in milliseconds from now and rounded up
-    /// to a tick, as the leader knows it; `None` on other nodes.
-    pub fn session_deadlines(&self) -> Option<BTreeMap<u64, Vec<SessionId>>> {
-        Some(self.leading.lock().as_ref()?.tracker.deadlines())
     }
 
     pub(crate) fn log(&self) -> &dyn ReplicatedLog {

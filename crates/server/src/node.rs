@@ -271,6 +271,7 @@ fn zookeeper_config(config: &Config, listeners: &Listeners, journal: &Journal) -
         connections_per_address_max: config.connections.of_an_address,
         enforce_quotas: config.enforce_quotas,
         super_digest: config.super_digest.clone(),
+        words: config.words.clone(),
         data_dir: config.data_dir.display().to_string(),
         disk: Arc::new(move || {
             let stats = journal.stats();

@@ -8,6 +8,7 @@ use metrics::{counter, gauge, with_local_recorder};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tree::QuotaReport;
 
+use super::process;
 use crate::node::Parts;
 
 /// More quotas than this are not shown: whoever may set them must not be able to flood monitoring.
@@ -21,6 +22,7 @@ pub(super) fn render(parts: &Parts) -> String {
         journal(parts);
         control(parts);
         certificates(parts);
+        process::put();
     });
     let mut text = handle.render();
     text.push_str(&parts.zookeeper.prometheus());

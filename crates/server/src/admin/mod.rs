@@ -4,6 +4,7 @@ mod commands;
 mod jackson;
 mod members;
 mod metrics;
+mod process;
 mod status;
 
 use std::net::SocketAddr;

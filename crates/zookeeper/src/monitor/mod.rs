@@ -109,6 +109,7 @@ pub(crate) fn collect(server: &Server, status: Option<&LogStatus>) -> Vec<Metric
     put_process(&mut metrics, server);
     traffic::put(&mut metrics, server);
     tree::put(&mut metrics, server);
+    quorum::put_counts(&mut metrics, server);
     if let Some(status) = status {
         quorum::put(&mut metrics, server, status);
     }

@@ -22,7 +22,8 @@ pub(super) fn put_state(metrics: &mut Metrics, status: &LogStatus) {
     metrics.text("peer_state", peer_state, "The node's part in words of ZooKeeper's protocol.");
 }
 
-pub(super) fn put(metrics: &mut Metrics, server: &Server, status: &LogStatus) {
+/// What this node has counted, whoever leads.
+pub(super) fn put_counts(metrics: &mut Metrics, server: &Server) {
     let counted = server.control.metrics();
     let commits = counted.commits.load(Ordering::Relaxed);
     let leading = counted.commits_leading.load(Ordering::Relaxed);
@@ -46,7 +47,11 @@ pub(super) fn put(metrics: &mut Metrics, server: &Server, status: &LogStatus) {
         Detail::Basic,
         "Time without a known leader until one was known, ms.",
     );
-    if !matches!(status.role, Role::Standalone) {
+}
+
+/// What there is while somebody leads.
+pub(super) fn put(metrics: &mut Metrics, server: &Server, status: &LogStatus) {
+    if status.role != Role::Standalone {
         metrics.gauge("quorum_size", status.voters, "Nodes that vote.");
     }
     if status.role == Role::Leader {
