@@ -71,7 +71,11 @@ fn put_leader(metrics: &mut Metrics, server: &Server, status: &LogStatus) {
         "On the leader: observers whose log is in step.",
     );
     let syncs = counted.syncs_pending.load(Ordering::Relaxed);
-    metrics.gauge("pending_syncs", syncs, "Rounds to the quorum that syncs of this node's clients wait for.");
+    metrics.gauge(
+        "pending_syncs",
+        syncs,
+        "Rounds to the quorum that syncs and linearizable reads of this node's clients wait for.",
+    );
     let uptime = counted.elections.leading_for(server.runtime.clock.now()).unwrap_or_default();
     metrics.gauge("leader_uptime", uptime.as_millis(), "Milliseconds since this node became the leader.");
     let sizes = counted.command_sizes.seen();
