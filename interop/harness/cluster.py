@@ -33,10 +33,10 @@ class Cluster:
     def zookeeper(cls, size: int, jars: Path) -> Self:
         """`size` ZooKeeper servers, not started."""
         folder, ids = _new_folder(), range(1, size + 1)
-        ports = iter(free_ports(3 * size))
+        ports = iter(free_ports(4 * size))
         quorum = {node: next(ports) for node in ids}
         election = {node: next(ports) for node in ids}
-        nodes = [ZooKeeperNode(jars, n, folder / str(n), next(ports), quorum, election) for n in ids]
+        nodes = [ZooKeeperNode(jars, n, folder / str(n), next(ports), next(ports), quorum, election) for n in ids]
         return cls(list(nodes), folder)
 
     def joining(self, binary: Path, node_id: int, role: str) -> QuorateNode:

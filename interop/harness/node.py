@@ -1,28 +1,34 @@
 """A server process: start, kill, terminate, and what every kind of server can be asked."""
 
 import abc
+import json
 import os
 import signal
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 from harness.certificates import Tls
 from harness.waiting import wait_for
 
 _START_SECONDS = 30.0
 _TERMINATE_SECONDS = 15.0
+_HTTP_SECONDS = 5.0
 _LOG_TAIL_LINES = 40
 
 
 class Node(abc.ABC):
     """One server of a cluster. Its folder, ports and identity outlive its process, so it can be started again."""
 
-    def __init__(self, node_id: int, folder: Path, client_port: int) -> None:
+    def __init__(self, node_id: int, folder: Path, client_port: int, admin_port: int) -> None:
         self.node_id = node_id
         self.folder = folder
         self.client_port = client_port
+        self.admin_port = admin_port
         self.log_file = folder / "log"
         self.tls: Tls | None = None
         self.connections_per_address_max = 0
@@ -31,7 +37,7 @@ class Node(abc.ABC):
         self._process: subprocess.Popen[bytes] | None = None
 
     @abc.abstractmethod
-    def command(self) -> list[str]:
+    def command_line(self) -> list[str]:
         """The command line of the server."""
 
     @abc.abstractmethod
@@ -71,7 +77,7 @@ class Node(abc.ABC):
         with self.log_file.open("ab") as log:
             # A session of its own, so that an interrupt typed at the tests reaches the server only through `close`.
             self._process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                self.command_line(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
     def wait_ready(self, seconds: float = _START_SECONDS) -> None:
@@ -112,6 +118,21 @@ class Node(abc.ABC):
         except OSError:
             return ""
         return answer.decode(errors="replace")
+
+    def http(self, path: str, method: str = "GET") -> tuple[int, str, bytes]:
+        """What the admin listener answers: status, content type, body. Fails when nobody listens."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.admin_port}{path}", method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=_HTTP_SECONDS) as response:
+                return response.status, response.headers.get("Content-Type", ""), response.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers.get("Content-Type", ""), error.read()
+
+    def command(self, name: str) -> dict[str, Any]:
+        """What a command of the admin listener answers with status 200."""
+        status, kind, body = self.http(f"/commands/{name}")
+        assert (status, kind.partition(";")[0]) == (200, "application/json"), (status, kind, body)
+        return json.loads(body)
 
     def log_tail(self) -> str:
         """The last lines that the server wrote."""

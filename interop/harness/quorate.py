@@ -18,14 +18,13 @@ class QuorateNode(Node):
     def __init__(
         self, binary: Path, node_id: int, folder: Path, client_port: int, peer_ports: dict[int, int], admin_port: int
     ) -> None:
-        super().__init__(node_id, folder, client_port)
+        super().__init__(node_id, folder, client_port, admin_port)
         self._binary = binary
         self._peer_ports = peer_ports
-        self.admin_port = admin_port
         self._joins: list[str] = []
         self.reconfig = False
 
-    def command(self) -> list[str]:
+    def command_line(self) -> list[str]:
         arguments = [
             *("--data-dir", str(self.folder / "data")),
             *("--node-id", str(self.node_id)),

@@ -13,7 +13,8 @@ clientPort={client_port}
 clientPortAddress=127.0.0.1
 maxClientCnxns={connections}
 enforceQuota={enforce_quotas}
-admin.enableServer=false
+admin.serverAddress=127.0.0.1
+admin.serverPort={admin_port}
 4lw.commands.whitelist=*
 """
 
@@ -27,15 +28,16 @@ class ZooKeeperNode(Node):
         node_id: int,
         folder: Path,
         client_port: int,
+        admin_port: int,
         quorum_ports: dict[int, int],
         election_ports: dict[int, int],
     ) -> None:
-        super().__init__(node_id, folder, client_port)
+        super().__init__(node_id, folder, client_port, admin_port)
         self._jars = jars
         self._quorum_ports = quorum_ports
         self._election_ports = election_ports
 
-    def command(self) -> list[str]:
+    def command_line(self) -> list[str]:
         self._write_configuration()
         return [
             "java",
@@ -62,6 +64,7 @@ class ZooKeeperNode(Node):
         text = _CONFIGURATION.format(
             data=data,
             client_port=self.client_port,
+            admin_port=self.admin_port,
             connections=self.connections_per_address_max,
             enforce_quotas=str(self.enforce_quotas).lower(),
         )

@@ -51,6 +51,7 @@ impl Suite {
                 "test_transactions.py",
                 "test_acl.py",
                 "test_words.py",
+                "test_monitoring.py",
                 "test_recipes.py",
                 "test_members.py",
                 "test_limits.py",

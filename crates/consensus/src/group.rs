@@ -54,6 +54,10 @@ pub struct Standing {
     pub followers: usize,
     /// On the leader: the other voters whose log reaches its committed entries.
     pub synced_followers: usize,
+    /// How many nodes observe.
+    pub observers: usize,
+    /// On the leader: the observers whose log reaches its committed entries.
+    pub synced_observers: usize,
 }
 
 /// Where an entry stands in a group's log: no two entries have the same.
@@ -323,6 +327,13 @@ impl Group {
                 standing.followers += 1;
                 let matched = replication.get(&voter).copied().flatten().map(|id| id.index);
                 standing.synced_followers += usize::from(matched >= committed);
+            }
+        }
+        for observer in metrics.membership_config.membership().learner_ids() {
+            standing.observers += 1;
+            if let Some(replication) = &metrics.replication {
+                let matched = replication.get(&observer).copied().flatten().map(|id| id.index);
+                standing.synced_observers += usize::from(matched >= committed);
             }
         }
         standing

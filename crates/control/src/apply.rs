@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use measure::Seen;
 use thiserror::Error;
 use tree::{
     Command, EnsembleMember, Operation, Outcome, Permissions, Reply, SessionId, Text, Tree, Trigger,
@@ -63,19 +64,34 @@ impl Control {
         let mut commands = entry.commands.into_iter().enumerate();
         let mut batch = Vec::new();
         let mut wake = Vec::new();
+        let mut sizes = Seen::default();
         loop {
             for (position, AppliedCommand { own, bytes }) in commands.by_ref().take(COMMANDS_PER_LOCK) {
+                sizes.see(bytes.len());
                 let command =
                     Command::decode(bytes).map_err(|source| ApplyError::Decode { position, source })?;
                 batch.push(Decoded { own, command });
             }
             if batch.is_empty() {
+                self.note_entry(entry.time_ms, sizes);
                 return Ok(());
             }
             self.apply_batch(&mut batch, entry.time_ms, &mut wake);
             for outbox in wake.drain(..) {
                 Outbox::wake(&outbox);
             }
+        }
+    }
+
+    /// Notes an entry whose commands, of these sizes, are applied.
+    fn note_entry(&self, time_ms: i64, sizes: Seen) {
+        if sizes == Seen::default() {
+            return;
+        }
+        self.metrics.command_sizes.add(sizes);
+        if time_ms >= self.started_ms {
+            let took_ms = self.runtime.clock.wall_ms().saturating_sub(time_ms);
+            self.metrics.propagation_ms.record(u64::try_from(took_ms).unwrap_or(0));
         }
     }
 
@@ -104,6 +120,9 @@ impl Control {
     fn apply_batch(&self, batch: &mut Vec<Decoded>, time_ms: i64, wake: &mut Vec<Arc<Outbox>>) {
         let mut replica = self.replica.write();
         self.metrics.commits.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        if self.metrics.elections.leads() {
+            self.metrics.commits_leading.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        }
         for Decoded { own, command } in batch.drain(..) {
             let outcome = replica.tree.apply(&command, time_ms);
             let waiting = own.and_then(|sequence| self.take_waiting(sequence, wake));
@@ -172,17 +191,22 @@ impl Control {
         }
         let connections = self.connections.lock();
         for trigger in &outcome.triggers {
+            let mut fired = 0;
             // The trigger's path is a slice of the log entry; a copy does not keep all of that alive for a slow client.
             let mut path = None;
             watches.fire(trigger, |WatcherId(id), trigger| {
                 let Some(outbox) = connections.get(id).filter(|outbox| may_know(outbox, trigger)) else {
                     return;
                 };
+                fired += 1;
                 let path = path.get_or_insert_with(|| Text::from(trigger.path.as_str())).clone();
                 if outbox.push(Delivery::Event { zxid: outcome.zxid, kind: trigger.kind, path }) {
                     wake.push(Arc::clone(outbox));
                 }
             });
+            if fired > 0 {
+                self.metrics.fired.of(trigger.kind).record(fired);
+            }
         }
     }
 

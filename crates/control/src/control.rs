@@ -66,6 +66,8 @@ pub struct Control {
     /// When the last report that a leader took was begun.
     pub(crate) leader_reached: Mutex<Instant>,
     pub(crate) metrics: Metrics,
+    /// When this process began, on the wall clock: what was written before is read again from the log.
+    pub(crate) started_ms: i64,
     log: OnceLock<Arc<dyn ReplicatedLog>>,
     next_connection: AtomicU64,
     applied: AtomicI64,
@@ -85,6 +87,7 @@ impl Control {
             leading: Mutex::default(),
             leader_reached: Mutex::new(runtime.clock.now()),
             metrics: Metrics::default(),
+            started_ms: runtime.clock.wall_ms(),
             log: OnceLock::new(),
             next_connection,
             applied: AtomicI64::new(0),
@@ -140,8 +143,14 @@ impl Control {
     ///
     /// # Panics
     /// Before [`Control::start`].
-    pub fn barrier(&self) -> BoxFuture<'static, Result<(), Unavailable>> {
-        self.log().barrier()
+    pub fn barrier(self: &Arc<Self>) -> BoxFuture<'static, Result<(), Unavailable>> {
+        let reached = self.log().barrier();
+        let waiting = PendingSync::begin(Arc::clone(self));
+        Box::pin(async move {
+            let result = reached.await;
+            drop(waiting);
+            result
+        })
     }
 
     /// Lets clients see in `/zookeeper/config` where they reach this node; `None` if nowhere. To be called when this node has
@@ -233,5 +242,23 @@ impl Control {
         let sequence = self.log().propose(command);
         pending.push(Waiting { sequence, bytes, outbox });
         sequence
+    }
+}
+
+/// A barrier that is waited for, counted until it is dropped.
+struct PendingSync {
+    control: Arc<Control>,
+}
+
+impl PendingSync {
+    fn begin(control: Arc<Control>) -> Self {
+        control.metrics.syncs_pending.fetch_add(1, Ordering::Relaxed);
+        Self { control }
+    }
+}
+
+impl Drop for PendingSync {
+    fn drop(&mut self) {
+        self.control.metrics.syncs_pending.fetch_sub(1, Ordering::Relaxed);
     }
 }

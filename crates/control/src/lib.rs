@@ -49,7 +49,7 @@ pub use control::{Control, ControlConfig};
 pub use delivery::{CloseReason, Delivery};
 pub use entry::{AppliedCommand, AppliedEntry};
 pub use log::{LogStatus, ReplicatedLog, Role, Unavailable};
-pub use metrics::{LatencySummary, Metrics};
+pub use metrics::{Elections, Fired, Metrics, SnapshotNote, Snapshots, as_micros};
 pub use snapshot::{SnapshotSource, SnapshotTarget};
 pub use tracker::{Expiry, SessionTracker};
 pub use turn::{Deferred, Turn, View};

@@ -1,7 +1,7 @@
 //! Who is still there: this node tells the leader which of its sessions are active, and as the leader it ends those that
 //! are not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -44,6 +44,13 @@ impl Control {
     /// For how long this node has not reached a leader: below a tick while all is well.
     pub fn leader_unreached_for(&self) -> Duration {
         self.runtime.clock.now().saturating_since(*self.leader_reached.lock())
+    }
+
+    /// When each session will have been silent for too long if nothing is heard of it, in milliseconds from now and rounded up
+    /// to a tick, as the leader knows it; `None` on other nodes.
+    pub fn session_deadlines(&self) -> Option<BTreeMap<u64, Vec<SessionId>>> {
+        self.follow_leadership();
+        Some(self.leading.lock().as_ref()?.tracker.deadlines())
     }
 
     /// Another node, or this one, has heard of these sessions. To be called on the leader.

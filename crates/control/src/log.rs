@@ -35,7 +35,7 @@ pub trait ReplicatedLog: Send + Sync {
 pub struct Unavailable;
 
 /// A node's part in the replicated log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Role {
     /// The only voter: leader without followers.
     Standalone,
@@ -46,6 +46,7 @@ pub enum Role {
     /// Follows a leader and does not vote.
     Observer,
     /// Knows no leader.
+    #[default]
     Looking,
 }
 
@@ -68,7 +69,7 @@ impl Role {
 }
 
 /// A node's view of the replicated log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LogStatus {
     /// This node's part.
     pub role: Role,
@@ -80,4 +81,10 @@ pub struct LogStatus {
     pub followers: usize,
     /// On the leader: followers whose log is in step.
     pub synced_followers: usize,
+    /// How many nodes vote.
+    pub voters: usize,
+    /// How many nodes do not.
+    pub observers: usize,
+    /// On the leader: observers whose log is in step.
+    pub synced_observers: usize,
 }

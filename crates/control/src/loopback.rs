@@ -217,6 +217,14 @@ impl ReplicatedLog for Handle {
             Some(_) => Role::Follower,
             None => Role::Looking,
         };
-        LogStatus { role, term: state.term, leader: state.leader, followers, synced_followers: followers }
+        LogStatus {
+            role,
+            term: state.term,
+            leader: state.leader,
+            followers,
+            synced_followers: followers,
+            voters: state.members.len(),
+            ..LogStatus::default()
+        }
     }
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use runtime::Instant;
 use tree::{ChunkLimits, Restore, RestoreError, SnapshotInProgress, Zxid};
 
 use crate::control::Control;
 use crate::delivery::CloseReason;
+use crate::metrics::SnapshotNote;
 use crate::replica::Replica;
 
 impl Control {
@@ -18,8 +20,9 @@ impl Control {
         self: &Arc<Self>,
         limits: ChunkLimits,
     ) -> Result<SnapshotSource, SnapshotInProgress> {
+        let begun = self.runtime.clock.now();
         let zxid = self.replica.write().tree.begin_snapshot(limits)?;
-        Ok(SnapshotSource { control: Arc::clone(self), zxid })
+        Ok(SnapshotSource { control: Arc::clone(self), zxid, begun: Some(begun) })
     }
 
     /// Starts to read a snapshot. Nothing changes until [`SnapshotTarget::finish`].
@@ -32,6 +35,8 @@ impl Control {
 pub struct SnapshotSource {
     control: Arc<Control>,
     zxid: Zxid,
+    /// When, until the last piece is taken.
+    begun: Option<Instant>,
 }
 
 impl SnapshotSource {
@@ -42,8 +47,21 @@ impl SnapshotSource {
 
     /// The next piece, or `None` after the last. The replica is locked for microseconds only.
     pub fn next_chunk(&mut self) -> Option<Bytes> {
-        let chunk = self.control.replica.write().tree.next_snapshot_chunk()?;
-        Some(chunk.encode())
+        let chunk = self.control.replica.write().tree.next_snapshot_chunk();
+        if chunk.is_none() {
+            self.note_end();
+        }
+        Some(chunk?.encode())
+    }
+}
+
+impl SnapshotSource {
+    fn note_end(&mut self) {
+        if let Some(begun) = self.begun.take() {
+            let clock = &self.control.runtime.clock;
+            let snapshot = SnapshotNote { zxid: self.zxid, taken_ms: clock.wall_ms() };
+            self.control.metrics.snapshots.note(snapshot, clock.now().saturating_since(begun));
+        }
     }
 }
 

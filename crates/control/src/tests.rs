@@ -80,7 +80,7 @@ impl ReplicatedLog for ByHand {
     }
 
     fn status(&self) -> LogStatus {
-        LogStatus { role: Role::Standalone, term: 1, leader: Some(1), followers: 0, synced_followers: 0 }
+        LogStatus { role: Role::Standalone, term: 1, leader: Some(1), voters: 1, ..LogStatus::default() }
     }
 }
 

@@ -68,6 +68,17 @@ impl SessionTracker {
         self.sessions.remove(&session);
     }
 
+    /// The sessions by how many milliseconds of silence they have left, rounded up to a tick so that there are few groups.
+    pub fn deadlines(&self) -> BTreeMap<u64, Vec<SessionId>> {
+        let tick = self.tick.as_millis().max(1);
+        let mut found: BTreeMap<u64, Vec<SessionId>> = BTreeMap::new();
+        for (session, watched) in &self.sessions {
+            let left_ms = watched.deadline.saturating_sub(self.clock).as_millis().div_ceil(tick) * tick;
+            found.entry(u64::try_from(left_ms).unwrap_or(u64::MAX)).or_default().push(*session);
+        }
+        found
+    }
+
     /// How many sessions it watches.
     pub fn len(&self) -> usize {
         self.sessions.len()

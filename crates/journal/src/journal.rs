@@ -36,6 +36,8 @@ pub struct Stats {
     pub bytes_written: u64,
     /// Syncs of data: batches, and the preparation of segments.
     pub fsyncs: u64,
+    /// Batches whose write and sync took a second or longer.
+    pub slow_batches: u64,
     /// Segments that hold entries or wait to, now.
     pub segments: u64,
     /// Bytes of the frames that are still needed, now.
@@ -128,6 +130,11 @@ impl Journal {
             Err(JournalError::Closed) => Ok(()),
             result => result,
         }
+    }
+
+    /// How long the write and sync of a batch took, in microseconds.
+    pub fn batch_times_us(&self) -> measure::Summary {
+        self.handle.shared.batch_us.summary()
     }
 
     /// Counters.

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use measure::Histogram;
 use parking_lot::{Mutex, MutexGuard};
-use runtime::{Disk, Entropy, Runtime};
+use runtime::{Clock, Disk, Entropy, Runtime};
 use tokio::sync::{Notify, watch};
 
 use crate::prepare::Maker;
@@ -17,6 +18,9 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) clock: Clock,
+    /// How long writing and syncing a batch took, in microseconds.
+    pub(crate) batch_us: Histogram,
     state: Mutex<State>,
     /// Counters of what the tasks did.
     pub(crate) counters: Mutex<Stats>,
@@ -47,6 +51,8 @@ impl Shared {
             config,
             disk: Arc::clone(&runtime.disk),
             entropy: Arc::clone(&runtime.entropy),
+            clock: runtime.clock.clone(),
+            batch_us: Histogram::default(),
             state: Mutex::new(state),
             counters: Mutex::new(counters),
             work: Notify::new(),

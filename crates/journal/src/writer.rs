@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use runtime::File;
 use tokio::sync::oneshot;
@@ -14,6 +15,9 @@ use crate::index::Location;
 use crate::prepare::{Prepared, Preparer};
 use crate::shared::{Shared, complete};
 use crate::state::{Change, Segment, Taken, What};
+
+/// A batch that takes so long is counted as slow: a healthy disk needs a hundredth of it.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// The segment that is written.
 pub(crate) struct Active {
@@ -147,7 +151,9 @@ impl Writer {
 
     async fn write(&mut self, batch: Batch) -> Result<(), JournalError> {
         let (parts, places, bytes) = self.encode(&batch);
+        let begun = self.shared.clock.now();
         let written = self.put(parts, bytes, batch.head).await;
+        let took = self.shared.clock.now().saturating_since(begun);
         if let Err(source) = written {
             let error = JournalError::failed("write", &self.active.path, source);
             // The state is the same as for those that come later; `run` reports to them.
@@ -158,7 +164,7 @@ impl Writer {
         }
         self.number += 1;
         self.active.place.offset += bytes;
-        self.count(places.len(), bytes);
+        self.count(places.len(), bytes, took);
         self.settle(batch, &places);
         Ok(())
     }
@@ -192,10 +198,12 @@ impl Writer {
         (parts, places, bytes)
     }
 
-    fn count(&self, frames: usize, bytes: u64) {
+    fn count(&self, frames: usize, bytes: u64, took: Duration) {
+        self.shared.batch_us.record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
         let mut counters = self.shared.counters.lock();
         counters.batches += 1;
         counters.fsyncs += 1;
+        counters.slow_batches += u64::from(took >= SLOW);
         counters.frames += frames as u64;
         counters.bytes_written += bytes;
     }

@@ -60,6 +60,9 @@ pub(crate) struct Args {
     /// Listener for ZooKeeper clients whose reads are linearizable [default: off].
     #[arg(long, value_name = "ADDR")]
     zookeeper_linearizable: Option<String>,
+    /// Four-letter words that are answered, with commas between them [default: *, all].
+    #[arg(long, value_name = "WORDS")]
+    four_letter_words: Option<String>,
     /// Listener for ZooKeeper clients over TLS [default: off].
     #[arg(long, value_name = "ADDR")]
     zookeeper_tls: Option<String>,
@@ -125,6 +128,7 @@ impl Args {
             reconfig: self.reconfig,
             reads: self.reads,
             zookeeper_linearizable: self.zookeeper_linearizable,
+            four_letter_words: self.four_letter_words,
             zookeeper_tls: self.zookeeper_tls,
             tls_cert: self.tls_cert,
             tls_key: self.tls_key,

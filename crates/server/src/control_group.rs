@@ -135,6 +135,9 @@ impl ReplicatedLog for GroupLog {
             leader: leader.map(|node| node.0),
             followers: standing.followers,
             synced_followers: standing.synced_followers,
+            voters: standing.voters,
+            observers: standing.observers,
+            synced_observers: standing.synced_observers,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use consensus::{ClusterId, Consensus, Group, GroupId, Identity};
 use control::{Control, ControlConfig};
 use journal::Journal;
-use runtime::{Listener, Pool, Runtime, Task};
+use runtime::{Clock, Listener, Pool, Runtime, Task};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
@@ -67,6 +67,7 @@ pub(crate) struct Parts {
     pub(crate) journal: Journal,
     pub(crate) group: Group,
     pub(crate) control: Arc<Control>,
+    pub(crate) zookeeper: Arc<zookeeper::Server>,
     pub(crate) tls: Tls,
     /// Set once this node has applied everything that was committed before it started.
     caught_up: AtomicBool,
@@ -113,24 +114,29 @@ impl Node {
                 .await?;
         let sessions = control.start(Arc::new(GroupLog::new(group.clone())));
         group.on_call(call_handler(&control));
+        let front_config = zookeeper_config(&config, &listeners, &journal);
+        let front = zookeeper::Server::new(runtime.clone(), control.clone(), front_config);
         let parts = Arc::new(Parts {
             identity: *consensus.identity(),
             journal,
             group,
             control,
+            zookeeper: front.clone(),
             tls,
             caught_up: AtomicBool::new(false),
         });
+<<<<<<< HEAD
         let front_config = zookeeper_config(&config, &listeners, &parts);
+=======
+>>>>>>> admin
         let address = client_address(&config, &listeners);
+        let elections = follow_elections(&parts.group, parts.control.clone(), runtime.clock.clone());
         let doors = listeners.doors(config.reads, security);
-        let mut serving = Vec::new();
+        let mut serving = vec![runtime.spawn(Pool::Clients, elections)];
         if let Some(listener) = listeners.admin {
             let work = admin::run(parts.clone(), listener, runtime.clock.clone());
             serving.push(runtime.spawn(Pool::Clients, work));
         }
-        let front = zookeeper::Server::new(runtime.clone(), parts.control.clone(), front_config);
-
         let work = serve_clients(parts.clone(), front.clone(), doors, address);
         serving.push(runtime.spawn(Pool::Clients, work));
         Ok(Self {
@@ -239,6 +245,21 @@ async fn serve_clients(
     futures::future::join_all(serving).await;
 }
 
+/// Notes every change of leader.
+fn follow_elections(group: &Group, control: Arc<Control>, clock: Clock) -> impl Future<Output = ()> + use<> {
+    let mut leadership = group.leadership();
+    async move {
+        loop {
+            let now = *leadership.borrow_and_update();
+            let leader = now.leader.map(|leader| leader.0);
+            control.metrics().elections.note(control.node(), leader, now.term, clock.now());
+            if leadership.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
 /// Where clients reach this node.
 fn client_address(config: &Config, listeners: &Listeners) -> Option<String> {
     let port = listeners.zookeeper.as_ref()?.local_addr().ok()?.port();
@@ -256,9 +277,20 @@ fn zookeeper_config(config: &Config, listeners: &Listeners, parts: &Parts) -> zo
         connections_per_address_max: config.connections.of_an_address,
         enforce_quotas: config.enforce_quotas,
         super_digest: config.super_digest.clone(),
+<<<<<<< HEAD
         ensemble: config.reconfig.then(ensemble),
+=======
+        words: config.words.clone(),
+>>>>>>> admin
         data_dir: config.data_dir.display().to_string(),
-        data_bytes: Arc::new(move || journal.stats().live_bytes),
+        disk: Arc::new(move || {
+            let stats = journal.stats();
+            zookeeper::DiskUse {
+                data_bytes: stats.live_bytes,
+                batch_us: journal.batch_times_us(),
+                slow_batches: stats.slow_batches,
+            }
+        }),
         ..zookeeper::Config::with_tick(ControlConfig::default().tick)
     }
 }

@@ -48,6 +48,7 @@ pub use command::{
 pub use ensemble::EnsembleMember;
 pub use error::{DecodeError, ErrorCode, RestoreError, SnapshotInProgress};
 pub use outcome::{MultiFailure, Outcome, Reply};
+pub use quota::QuotaReport;
 pub use read::{ChildNames, NodeData};
 pub use session::{Owner, Password, SessionId, SessionInfo};
 pub use snapshot::{CancelledSnapshot, ChunkLimits, Restore, SnapshotChunk};

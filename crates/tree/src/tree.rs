@@ -1,7 +1,7 @@
 //! The tree as a whole.
 
 use crate::apply::Undo;
-use crate::ensemble::Ensemble;
+use crate::ensemble::{Ensemble, EnsembleMember};
 use crate::session::{SessionId, SessionInfo};
 use crate::snapshot::Walk;
 use crate::store::Store;
@@ -82,6 +82,12 @@ impl Tree {
     #[must_use]
     pub fn client_address(&self, node: u64) -> Option<&Text> {
         self.ensemble.client_addresses.get(&node)
+    }
+
+    /// The members of the cluster by number, each with where clients reach it, if that is known.
+    pub fn members(&self) -> impl Iterator<Item = (&EnsembleMember, Option<&Text>)> {
+        let addresses = &self.ensemble.client_addresses;
+        self.ensemble.members.values().map(|member| (member, addresses.get(&member.node)))
     }
 
     /// How much the tree holds.

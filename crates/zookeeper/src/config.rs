@@ -3,9 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use measure::Summary;
+
 use crate::codec::DEFAULT_FRAME_BYTES_MAX;
 use crate::ensemble::Ensemble;
 use crate::words::Word;
+
+/// What a node does to its disk.
+#[derive(Clone, Debug, Default)]
+pub struct DiskUse {
+    /// Bytes that its data takes.
+    pub data_bytes: u64,
+    /// How long the write and sync of a batch took, in microseconds.
+    pub batch_us: Summary,
+    /// Batches that took a second or longer.
+    pub slow_batches: u64,
+}
 
 /// The settings of the ZooKeeper front end.
 #[derive(Clone)]
@@ -44,8 +57,8 @@ pub struct Config {
     pub secure_client_port: Option<u16>,
     /// The data directory, for `conf`.
     pub data_dir: String,
-    /// Bytes that the node's data takes on disk, for `dirs`. Asked when the word is.
-    pub data_bytes: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// What the node does to its disk, for monitoring. Asked when monitoring asks.
+    pub disk: Arc<dyn Fn() -> DiskUse + Send + Sync>,
 }
 
 impl Config {
@@ -75,7 +88,7 @@ impl Default for Config {
             client_port: 2181,
             secure_client_port: None,
             data_dir: String::new(),
-            data_bytes: Arc::new(|| 0),
+            disk: Arc::new(DiskUse::default),
         }
     }
 }

@@ -11,16 +11,25 @@
 //! proposed, all into one buffer, which goes out in one write. Writes are answered when they come back from the log; reads
 //! behind them are done by the thread that applies, in their place (see the crate `control`).
 
+mod about;
 pub mod codec;
+mod commands;
 mod config;
 mod ensemble;
 mod errors;
+mod monitor;
+mod process;
 mod serve;
 mod terms;
 mod words;
 
+<<<<<<< HEAD
 pub use config::Config;
 pub use ensemble::{Ensemble, ReshapeError};
+=======
+pub use commands::CommandAnswer;
+pub use config::{Config, DiskUse};
+>>>>>>> admin
 pub use serve::Server;
 pub use terms::{Reads, Terms};
 pub use words::{UnknownWord, Word};

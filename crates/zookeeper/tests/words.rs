@@ -4,7 +4,7 @@
 mod support;
 
 use support::{Cluster, TICK, create, get, run, run_on_threads};
-use zookeeper::{Config, Terms, Word};
+use zookeeper::{Config, DiskUse, Terms, Word};
 
 async fn ask(cluster: &Cluster, node: u64, word: &str) -> String {
     let mut client = cluster.connect(node);
@@ -139,7 +139,7 @@ fn envi_conf_and_dirs_describe_the_server() {
     run(async {
         let config = Config {
             data_dir: "/var/lib/quorate".to_owned(),
-            data_bytes: std::sync::Arc::new(|| 4711),
+            disk: std::sync::Arc::new(|| DiskUse { data_bytes: 4711, ..DiskUse::default() }),
             ..Config::with_tick(TICK)
         };
         let cluster = Cluster::with(1, config);

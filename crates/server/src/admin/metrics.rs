@@ -1,4 +1,4 @@
-//! `GET /metrics`, in Prometheus' text format.
+//! `GET /metrics`, in Prometheus' text format: our own names, then ZooKeeper's.
 //!
 //! Values are read when they are asked for: serving costs nothing while nobody looks.
 
@@ -6,8 +6,13 @@ use std::sync::atomic::Ordering;
 
 use metrics::{counter, gauge, with_local_recorder};
 use metrics_exporter_prometheus::PrometheusBuilder;
+use tree::QuotaReport;
 
+use super::process;
 use crate::node::Parts;
+
+/// More quotas than this are not shown: whoever may set them must not be able to flood monitoring.
+const QUOTAS_MAX: usize = 1000;
 
 pub(super) fn render(parts: &Parts) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
@@ -17,8 +22,11 @@ pub(super) fn render(parts: &Parts) -> String {
         journal(parts);
         control(parts);
         certificates(parts);
+        process::put();
     });
-    handle.render()
+    let mut text = handle.render();
+    text.push_str(&parts.zookeeper.prometheus());
+    text
 }
 
 fn group(parts: &Parts) {
@@ -43,9 +51,24 @@ fn control(parts: &Parts) {
     gauge!("quorate_tree_data_bytes").set(counters.data_bytes as f64);
     let over_quota = parts.control.metrics().quota_exceeded.load(Ordering::Relaxed);
     counter!("quorate_quota_exceeded_total").absolute(over_quota);
+    parts.control.read(|tree| tree.quotas().take(QUOTAS_MAX).for_each(|quota| put_quota(&quota)));
     gauge!("quorate_connections").set(parts.control.connection_count() as f64);
     gauge!("quorate_watches").set(parts.control.watch_counts().watches as f64);
     gauge!("quorate_proposals_under_way").set(parts.control.pending_count() as f64);
+}
+
+/// What a quota does not limit, or what is not counted, is not shown.
+fn put_quota(quota: &QuotaReport<'_>) {
+    for (name, number) in [
+        ("quorate_quota_znodes_limit", quota.count_limit),
+        ("quorate_quota_bytes_limit", quota.bytes_limit),
+        ("quorate_quota_znodes", quota.count),
+        ("quorate_quota_bytes", quota.bytes),
+    ] {
+        if number >= 0 {
+            gauge!(name, "prefix" => quota.prefix.to_owned()).set(number as f64);
+        }
+    }
 }
 
 fn certificates(parts: &Parts) {

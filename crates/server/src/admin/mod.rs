@@ -1,7 +1,10 @@
 //! Admin HTTP: is the node alive, does it serve, how is it doing.
 
+mod commands;
+mod jackson;
 mod members;
 mod metrics;
+mod process;
 mod status;
 
 use std::net::SocketAddr;
@@ -27,6 +30,9 @@ pub(crate) async fn run(parts: Arc<Parts>, listener: Box<dyn runtime::Listener>,
         .route("/members", get(members::list))
         .route("/members/{node}", delete(members::remove))
         .route("/members/{node}/role", put(members::set_role))
+        .route("/commands", commands::index())
+        .route("/commands/", commands::index())
+        .route("/commands/{*name}", commands::one())
         .with_state(parts);
     if let Err(error) = axum::serve(AdminListener { listener, clock }, routes).await {
         warn!(%error, "admin HTTP has stopped");

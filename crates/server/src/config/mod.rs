@@ -58,6 +58,8 @@ pub struct Config {
     pub reads: zookeeper::Reads,
     /// Listener for ZooKeeper clients whose reads are linearizable.
     pub zookeeper_linearizable: Listen,
+    /// Four-letter words that are answered on all of them. Default all, as ZooKeeper's `4lw.commands.whitelist=*`.
+    pub words: Vec<zookeeper::Word>,
     /// Listener for ZooKeeper clients over TLS.
     pub zookeeper_tls: Listen,
     /// What TLS listeners show clients, and ask of them. Present if there is one.
@@ -211,6 +213,7 @@ impl Config {
                 settings.zookeeper_linearizable,
                 "off",
             )?,
+            words: parse_words(settings.four_letter_words)?,
             zookeeper_tls,
             tls,
             connections,
@@ -243,6 +246,17 @@ fn parse_reads(name: Option<String>) -> Result<zookeeper::Reads, ConfigError> {
     let Some(name) = name else { return Ok(zookeeper::Reads::default()) };
     let reads = zookeeper::Reads::parse(&name);
     reads.ok_or_else(|| wrong("reads", name, "unknown", "give local or linearizable"))
+}
+
+fn parse_words(words: Option<String>) -> Result<Vec<zookeeper::Word>, ConfigError> {
+    let Some(words) = words.filter(|words| words.trim() != "*") else {
+        return Ok(zookeeper::Word::ALL.to_vec());
+    };
+    let named = words.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let parsed: Result<_, zookeeper::UnknownWord> = named.map(str::parse).collect();
+    parsed.map_err(|error| {
+        wrong("four-letter-words", &words, error.to_string(), "give words with commas between them, or *")
+    })
 }
 
 /// A SHA-1 takes 28 characters of base64, the last of them padding.

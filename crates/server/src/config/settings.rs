@@ -52,6 +52,9 @@ pub struct FileSettings {
     /// Listener for ZooKeeper clients whose reads are linearizable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zookeeper_linearizable: Option<String>,
+    /// Four-letter words that are answered, with commas between them, or `*` for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub four_letter_words: Option<String>,
     /// Listener for ZooKeeper clients over TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zookeeper_tls: Option<String>,
@@ -100,7 +103,7 @@ pub struct FileSettings {
 }
 
 /// The keys that the environment may set.
-const KEYS: [&str; 25] = [
+const KEYS: [&str; 28] = [
     "data-dir",
     "node-id",
     "cluster",
@@ -111,6 +114,9 @@ const KEYS: [&str; 25] = [
     "peer-tls-key",
     "peer-tls-ca",
     "zookeeper",
+    "reads",
+    "zookeeper-linearizable",
+    "four-letter-words",
     "zookeeper-tls",
     "tls-cert",
     "tls-key",

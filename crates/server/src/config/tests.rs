@@ -51,7 +51,8 @@ fn clients_are_sent_to_the_listener_or_to_the_host_that_other_nodes_know() {
 #[test]
 fn errors_name_the_key_the_value_and_the_fix() {
     type Case = (&'static str, fn(&mut FileSettings));
-    let cases: [Case; 24] = [
+    let cases: [Case; 25] = [
+        ("four-letter-words", |s| s.four_letter_words = Some("srvr,nope".into())),
         ("super-digest", |s| s.super_digest = Some("super:password".into())),
         ("super-digest", |s| s.super_digest = Some("D/InIHSb7yEEbrWz8b9l71RjZJU=".into())),
         ("node-id", |s| s.node_id = Some(0)),
@@ -129,4 +130,14 @@ fn listeners_of_protocols_to_come_are_accepted_and_reported() {
         s.kafka = Some("off".into());
     });
     assert_eq!(config.unwrap().unavailable, ["amqp=127.0.0.1:5672"]);
+}
+
+#[test]
+fn words_are_all_of_them_or_those_that_are_named() {
+    use zookeeper::Word;
+    let words = |text: &str| settings(|s| s.four_letter_words = Some(text.into())).unwrap().words;
+    assert_eq!(settings(|_| {}).unwrap().words, Word::ALL);
+    assert_eq!(words("*"), Word::ALL);
+    assert_eq!(words("srvr, ruok"), [Word::Srvr, Word::Ruok]);
+    assert_eq!(words(""), []);
 }

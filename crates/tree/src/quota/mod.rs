@@ -5,8 +5,10 @@
 //! the sibling nothing is counted.
 
 mod numbers;
+mod report;
 
 pub(crate) use numbers::Numbers;
+pub use report::QuotaReport;
 
 use std::collections::BTreeMap;
 
@@ -41,6 +43,11 @@ impl QuotaTable {
 
     pub(crate) fn unset(&mut self, prefix: &str) {
         self.by_prefix.remove(prefix);
+    }
+
+    /// All prefixes, in byte order, each with the parent of its limits.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, SlotId)> {
+        self.by_prefix.iter().map(|(prefix, directory)| (&**prefix, *directory))
     }
 
     /// The parent of the limits that count for a path: those of the longest prefix, and only those. Without quotas it costs

@@ -102,6 +102,39 @@ op_codes! {
     CloseSession = -11,
 }
 
+impl OpCode {
+    /// ZooKeeper's short name for it, in lists of connections.
+    pub const fn short_name(self) -> &'static str {
+        match self {
+            Self::Ping => "PING",
+            Self::CreateSession => "SESS",
+            Self::Multi => "MULT",
+            Self::MultiRead => "MLTR",
+            Self::Create | Self::Create2 | Self::CreateContainer | Self::CreateTtl => "CREA",
+            Self::Delete | Self::DeleteContainer => "DELE",
+            Self::SetData => "SETD",
+            Self::Reconfig => "RECO",
+            Self::SetAcl => "SETA",
+            Self::CloseSession => "CLOS",
+            Self::Sync => "SYNC",
+            Self::Check => "CHEC",
+            Self::Exists => "EXIS",
+            Self::GetData => "GETD",
+            Self::SetWatches => "SETW",
+            Self::SetWatches2 => "STW2",
+            Self::AddWatch => "ADDW",
+            Self::GetAcl => "GETA",
+            Self::GetChildren | Self::GetChildren2 => "GETC",
+            Self::GetAllChildrenNumber => "GETACN",
+            Self::CheckWatches => "CHKW",
+            Self::RemoveWatches => "REMW",
+            Self::WhoAmI => "HOMI",
+            Self::GetEphemerals => "GETE",
+            Self::Notification | Self::Auth | Self::Sasl | Self::Unknown(_) => "NA",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

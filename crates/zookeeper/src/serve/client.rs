@@ -33,6 +33,7 @@ pub(super) async fn serve(
     terms: Terms,
     info: &Arc<ConnectionInfo>,
 ) -> Ending {
+    let is_secure = terms.security.is_some();
     let Secured { stream, subject } = match terms.security {
         None => Secured { stream, subject: None },
         Some(security) => match server.secure(stream, &*security).await {
@@ -40,7 +41,7 @@ pub(super) async fn serve(
             Err(ending) => return ending,
         },
     };
-    info.update(|state| state.is_mutual = subject.is_some());
+    info.update(|state| (state.is_secure, state.is_mutual) = (is_secure, subject.is_some()));
     let mut wire = Wire::new(stream);
     let clock = &server.runtime.clock;
     let who = Who::at(info.peer.ip()).with_subject(subject);

@@ -1,5 +1,6 @@
 //! The first exchange on a connection: a four-letter word, or a session.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Buf;
@@ -117,6 +118,7 @@ async fn ask(
         let password = Password(bytes);
         (Operation::CreateSession { timeout_ms: wish.timeout_ms, password }, password)
     } else {
+        server.control.metrics().sessions_taken_up.fetch_add(1, Ordering::Relaxed);
         let Some(password) = wish.password else { return Ok(None) };
         let attach =
             Operation::AttachSession { session: wish.session, password, timeout_ms: wish.timeout_ms };

@@ -133,7 +133,11 @@ impl Server {
     fn log_ending(&self, info: &ConnectionInfo, ending: &Ending) {
         let (peer, session) = (info.peer, info.session());
         if !ending.is_usual() {
-            self.control.metrics().connections_dropped.fetch_add(1, Ordering::Relaxed);
+            let metrics = self.control.metrics();
+            metrics.connections_dropped.fetch_add(1, Ordering::Relaxed);
+            if let Ending::HandshakeTimeout = ending {
+                metrics.connections_sessionless.fetch_add(1, Ordering::Relaxed);
+            }
         }
         if ending.is_clients_fault() {
             tracing::warn!(%peer, %session, "client connection closed: {ending}");

@@ -90,6 +90,8 @@ pub(crate) struct ConnectionInfo {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ConnectionState {
     pub(crate) session: SessionId,
+    /// What is said is encrypted.
+    pub(crate) is_secure: bool,
     /// Both sides have shown certificates.
     pub(crate) is_mutual: bool,
     pub(crate) timeout_ms: u32,
@@ -147,6 +149,11 @@ impl ConnectionInfo {
 }
 
 impl ConnectionState {
+    /// In the numbers of ZooKeeper's selector: 1 if requests are read from it, 0 while it has as many unanswered as it may.
+    pub(crate) fn interest_ops(&self, outstanding_max: usize) -> u8 {
+        u8::from(self.outstanding < outstanding_max)
+    }
+
     /// Begins the counts anew.
     pub(crate) fn reset(&mut self) {
         (self.received, self.sent, self.latency) = (0, 0, RequestLatency::default());

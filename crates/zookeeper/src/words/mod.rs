@@ -3,7 +3,6 @@
 mod about;
 mod connections;
 mod monitor;
-mod process;
 mod sessions;
 mod status;
 mod watches;
@@ -11,6 +10,7 @@ mod watches;
 use std::str::FromStr;
 
 use thiserror::Error;
+pub(crate) use watches::watchers_by_path;
 
 use crate::serve::Server;
 
@@ -67,16 +67,18 @@ words! {
     Srst = "srst",
     /// Bytes on disk.
     Dirs = "dirs",
+    /// Digests of the tree, of which there are none.
+    Hash = "hash",
 }
 
 /// Words of ZooKeeper that this server knows as words, but does not answer.
-const OTHERS: [&str; 5] = ["gtmk", "stmk", "hash", "reqs", "kill"];
+const OTHERS: [&str; 2] = ["gtmk", "stmk"];
 
 /// What was given is not a four-letter word that this server answers.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "{0:?} is not a four-letter word of this server; it answers ruok, srvr, stat, mntr, isro, envi, conf, cons, \
-     wchs, wchc, wchp, dump, crst, srst, dirs"
+     wchs, wchc, wchp, dump, crst, srst, dirs, hash"
 )]
 pub struct UnknownWord(pub String);
 
@@ -106,7 +108,7 @@ fn answer_word(server: &Server, word: Word) -> String {
     match (word, status) {
         (Word::Ruok, _) => "imok".to_owned(),
         (Word::Envi, _) => about::envi(),
-        (Word::Conf, _) => about::conf(server),
+        (Word::Conf, status) => about::conf(server, status.as_ref()),
         (Word::Isro, Some(_)) => "rw".to_owned(),
         (Word::Isro, None) => "null".to_owned(),
         (_, None) => NOT_SERVING.to_owned(),
@@ -121,6 +123,8 @@ fn answer_word(server: &Server, word: Word) -> String {
         (Word::Crst, Some(_)) => connections::crst(server),
         (Word::Srst, Some(_)) => status::srst(server),
         (Word::Dirs, Some(_)) => about::dirs(server),
+        // ZooKeeper lists a digest of its tree every so many transactions; this server takes none.
+        (Word::Hash, Some(_)) => String::new(),
     }
 }
 

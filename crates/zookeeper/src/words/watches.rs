@@ -21,13 +21,20 @@ pub(super) fn wchc(server: &Server) -> String {
 
 pub(super) fn wchp(server: &Server) -> String {
     let by_session = server.control.watches_by_session();
+    listing(&watchers_by_path(&by_session))
+}
+
+/// Turns the relation round.
+pub(crate) fn watchers_by_path(
+    by_session: &BTreeMap<SessionId, BTreeSet<String>>,
+) -> BTreeMap<&str, BTreeSet<SessionId>> {
     let mut by_path: BTreeMap<&str, BTreeSet<SessionId>> = BTreeMap::new();
-    for (session, paths) in &by_session {
+    for (session, paths) in by_session {
         for path in paths {
             by_path.entry(path).or_default().insert(*session);
         }
     }
-    listing(&by_path)
+    by_path
 }
 
 /// Each key, and below it, indented, what belongs to it.

@@ -90,9 +90,11 @@ impl<'a> Desk<'a> {
 
     fn tell(&mut self, delivery: Delivery) -> Result<(), Ending> {
         let out = &mut self.wire.output;
+        let before = out.len();
         match delivery {
             Delivery::Event { zxid, kind, path } => {
                 put_event_frame(zxid.0, &WatcherEvent { kind: convert::event_type(kind), path: &path }, out);
+                self.tally.told(out.len() - before);
             }
             // The protocol has a code for this, but clients know only the closed connection.
             Delivery::Done { result: Err(tree::ErrorCode::SessionMoved), .. } => {
@@ -101,12 +103,14 @@ impl<'a> Desk<'a> {
             Delivery::Done { ticket, zxid, result } => {
                 let (xid, since) = self.pipeline.take_command(ticket);
                 put_outcome(xid, zxid, &result, out);
-                self.tally.answered(self.now, since, self.server.control.metrics());
+                self.tally.replied(out.len() - before);
+                self.tally.updated(self.now, since, self.server.control.metrics());
             }
             Delivery::Deferred(frames) => {
                 let since = self.pipeline.take_deferred();
                 out.extend_from_slice(&frames);
-                self.tally.answered(self.now, since, self.server.control.metrics());
+                self.tally.replied(frames.len());
+                self.tally.read(self.now, since, self.server.control.metrics());
             }
             Delivery::Closed(reason) => {
                 let asked = matches!(self.draining, Some(Ending::SessionClosed));
@@ -114,7 +118,6 @@ impl<'a> Desk<'a> {
                 return Err(if ended { Ending::SessionClosed } else { Ending::Control(reason) });
             }
         }
-        self.tally.sent += 1;
         Ok(())
     }
 
@@ -152,7 +155,7 @@ impl<'a> Desk<'a> {
     }
 
     pub(super) fn end_turn(&mut self) {
-        let tally = std::mem::take(&mut self.tally);
+        let mut tally = std::mem::take(&mut self.tally);
         if tally.is_empty() {
             return;
         }

@@ -14,7 +14,7 @@ use crate::codec::{
     Xid, first_frame, put_error_frame, put_frame,
 };
 use crate::errors::Ending;
-use crate::serve::auth::{authenticate, is_superuser};
+use crate::serve::auth::{Who, authenticate, is_superuser};
 use crate::serve::pipeline::Awaited;
 use crate::serve::request::{Wanted, answer_read, is_read, operation};
 use crate::terms::Reads;
@@ -134,10 +134,7 @@ impl Desk<'_> {
         let xid = if header.op == OpCode::Ping { Xid::PING } else { header.xid };
         let header = RequestHeader { xid, op: header.op };
         if turn.is_caught_up() {
-            answer_read(header, &mut body, &self.who, turn.view(), &mut self.wire.output);
-            self.tally.sent += 1;
-            self.tally.answered_at_once += 1;
-            return;
+            return self.answer(|who, out| answer_read(header, &mut body, who, turn.view(), out));
         }
         let record = body.rest().to_vec();
         let who = self.who.clone();
@@ -146,13 +143,17 @@ impl Desk<'_> {
         });
     }
 
+    fn answer(&mut self, say: impl FnOnce(&Who, &mut BytesMut)) {
+        let before = self.wire.output.len();
+        say(&self.who, &mut self.wire.output);
+        self.tally.replied(self.wire.output.len() - before);
+        self.tally.answered_at_once += 1;
+    }
+
     /// Says something when everything before it is answered.
     fn in_order(&mut self, turn: &mut Turn<'_>, say: impl FnOnce(&View<'_>, &mut BytesMut) + Send + 'static) {
         if turn.is_caught_up() {
-            say(turn.view(), &mut self.wire.output);
-            self.tally.sent += 1;
-            self.tally.answered_at_once += 1;
-            return;
+            return self.answer(|_, out| say(turn.view(), out));
         }
         turn.defer(Box::new(move |view| {
             let mut out = BytesMut::new();

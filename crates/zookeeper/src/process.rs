@@ -2,12 +2,12 @@
 
 const UNKNOWN: i64 = -1;
 
-pub(super) fn open_files() -> i64 {
+pub(crate) fn open_files() -> i64 {
     let files = std::fs::read_dir("/proc/self/fd");
     files.map_or(UNKNOWN, |files| i64::try_from(files.count()).unwrap_or(i64::MAX))
 }
 
-pub(super) fn open_files_max() -> i64 {
+pub(crate) fn open_files_max() -> i64 {
     std::fs::read_to_string("/proc/self/limits")
         .ok()
         .and_then(|limits| soft_limit(&limits))
@@ -20,11 +20,11 @@ fn soft_limit(limits: &str) -> Option<i64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-pub(super) fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     kernel("hostname")
 }
 
-pub(super) fn os_version() -> String {
+pub(crate) fn os_version() -> String {
     kernel("osrelease")
 }
 
