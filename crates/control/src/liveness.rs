@@ -12,7 +12,7 @@ use tree::{Command, Operation, Owner, SessionId};
 
 use crate::control::Control;
 use crate::delivery::CloseReason;
-use crate::log::Unavailable;
+use crate::log::{LogStatus, Role, Unavailable};
 use crate::tracker::{Expiry, SessionTracker};
 
 /// What a node has only while it leads.
@@ -51,6 +51,17 @@ impl Control {
     pub fn session_deadlines(&self) -> Option<BTreeMap<u64, Vec<SessionId>>> {
         self.follow_leadership();
         Some(self.leading.lock().as_ref()?.tracker.deadlines())
+    }
+
+    /// Whether this node has lost contact with the leader, or was taken out: it tells what was. Reports to the leader go out
+    /// every half tick; two that failed are no accident.
+    pub fn is_cut_off(&self) -> bool {
+        self.leader_unreached_for() > self.config.tick * 3 / 2
+    }
+
+    /// Where this node stands in its cluster, if it serves.
+    pub fn serving_status(&self) -> Option<LogStatus> {
+        self.status().filter(|status| status.role != Role::Looking && !self.is_cut_off())
     }
 
     /// Another node, or this one, has heard of these sessions. To be called on the leader.

@@ -79,10 +79,8 @@ impl Parts {
         if !self.caught_up.load(Ordering::Acquire) {
             return Some("catching up with the cluster");
         }
-        // Reports to the leader go out every half tick; two that failed are no accident.
-        let is_cut_off = self.control.leader_unreached_for() > self.control.config().tick * 3 / 2;
         let is_led = self.control.status().is_some_and(|status| status.leader.is_some());
-        (is_cut_off || !is_led).then_some("no leader can be reached")
+        (self.control.is_cut_off() || !is_led).then_some("no leader can be reached")
     }
 }
 
@@ -114,7 +112,7 @@ impl Node {
                 .await?;
         let sessions = control.start(Arc::new(GroupLog::new(group.clone())));
         group.on_call(call_handler(&control));
-        let front_config = zookeeper_config(&config, &listeners, &journal);
+        let front_config = zookeeper_config(&config, &listeners, &journal, &group);
         let front = zookeeper::Server::new(runtime.clone(), control.clone(), front_config);
         let parts = Arc::new(Parts {
             identity: *consensus.identity(),
@@ -125,10 +123,6 @@ impl Node {
             tls,
             caught_up: AtomicBool::new(false),
         });
-<<<<<<< HEAD
-        let front_config = zookeeper_config(&config, &listeners, &parts);
-=======
->>>>>>> admin
         let address = client_address(&config, &listeners);
         let elections = follow_elections(&parts.group, parts.control.clone(), runtime.clock.clone());
         let doors = listeners.doors(config.reads, security);
@@ -266,10 +260,15 @@ fn client_address(config: &Config, listeners: &Listeners) -> Option<String> {
     Some(format!("{}:{port}", config.client_host()?))
 }
 
-fn zookeeper_config(config: &Config, listeners: &Listeners, parts: &Parts) -> zookeeper::Config {
+fn zookeeper_config(
+    config: &Config,
+    listeners: &Listeners,
+    journal: &Journal,
+    group: &Group,
+) -> zookeeper::Config {
     let port = |listener: &Option<Box<dyn Listener>>| Some(listener.as_ref()?.local_addr().ok()?.port());
-    let journal = parts.journal.clone();
-    let ensemble = || Arc::new(GroupEnsemble(parts.group.clone())) as Arc<dyn zookeeper::Ensemble>;
+    let journal = journal.clone();
+    let ensemble = || Arc::new(GroupEnsemble(group.clone())) as Arc<dyn zookeeper::Ensemble>;
     zookeeper::Config {
         client_port: port(&listeners.zookeeper).unwrap_or(0),
         secure_client_port: port(&listeners.zookeeper_tls),
@@ -277,11 +276,8 @@ fn zookeeper_config(config: &Config, listeners: &Listeners, parts: &Parts) -> zo
         connections_per_address_max: config.connections.of_an_address,
         enforce_quotas: config.enforce_quotas,
         super_digest: config.super_digest.clone(),
-<<<<<<< HEAD
         ensemble: config.reconfig.then(ensemble),
-=======
         words: config.words.clone(),
->>>>>>> admin
         data_dir: config.data_dir.display().to_string(),
         disk: Arc::new(move || {
             let stats = journal.stats();

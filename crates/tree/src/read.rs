@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use crate::acl::{Acl, AclList, Identity, Permissions};
-use crate::ensemble::EnsembleMember;
 use crate::error::ErrorCode;
 use crate::session::SessionId;
 use crate::slab::SlotId;
@@ -49,11 +48,6 @@ impl Tree {
     /// [`ErrorCode::NoNode`], [`ErrorCode::NoAuth`].
     pub fn check_write(&self, path: &str, identities: &[Identity]) -> Result<(), ErrorCode> {
         self.readable(path, Permissions::WRITE, identities).map(|_| ())
-    }
-
-    /// The cluster's members, by their numbers, as `/zookeeper/config` shows them.
-    pub fn members(&self) -> impl Iterator<Item = &EnsembleMember> {
-        self.ensemble.members.values()
     }
 
     /// The transaction that changed what `/zookeeper/config` shows last; 0 for a cluster's founders.

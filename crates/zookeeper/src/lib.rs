@@ -23,13 +23,9 @@ mod serve;
 mod terms;
 mod words;
 
-<<<<<<< HEAD
-pub use config::Config;
-pub use ensemble::{Ensemble, ReshapeError};
-=======
 pub use commands::CommandAnswer;
 pub use config::{Config, DiskUse};
->>>>>>> admin
+pub use ensemble::{Ensemble, ReshapeError};
 pub use serve::Server;
 pub use terms::{Reads, Terms};
 pub use words::{UnknownWord, Word};

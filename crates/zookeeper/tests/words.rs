@@ -78,6 +78,23 @@ fn srvr_and_mntr_tell_of_a_nodes_part() {
 }
 
 #[test]
+fn a_node_that_is_cut_off_does_not_say_that_it_serves() {
+    run(async {
+        let cluster = Cluster::start(3);
+        cluster.log.set_connected(2, false);
+        cluster.clock().sleep(TICK * 2).await;
+        assert_eq!(
+            ask(&cluster, 2, "srvr").await,
+            "This ZooKeeper instance is not currently serving requests\n"
+        );
+        assert_eq!(value(&ask(&cluster, 3, "srvr").await, "Mode", ": "), "follower");
+        cluster.log.set_connected(2, true);
+        cluster.clock().sleep(TICK).await;
+        assert_eq!(value(&ask(&cluster, 2, "srvr").await, "Mode", ": "), "follower");
+    });
+}
+
+#[test]
 fn mntr_counts() {
     run(async {
         let cluster = Cluster::start(1);

@@ -6,7 +6,7 @@ mod quorum;
 mod stats;
 mod watches;
 
-use control::{LogStatus, Role};
+use control::LogStatus;
 use serde_json::{Map, Value, json};
 
 use crate::serve::Server;
@@ -104,7 +104,7 @@ impl Server {
             let error = format!("Unknown command: {name}");
             return answer(name, OK, Map::new(), json!(error));
         };
-        let status = self.control.status().filter(|status| status.role != Role::Looking);
+        let status = self.control.serving_status();
         let outcome = match (&command.work, status) {
             (Work::Always(work), _) => work(self),
             (Work::Serving(work), Some(status)) => work(self, &status),

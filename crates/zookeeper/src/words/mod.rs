@@ -104,7 +104,7 @@ pub(crate) fn answer(server: &Server, prefix: [u8; 4]) -> Option<String> {
 }
 
 fn answer_word(server: &Server, word: Word) -> String {
-    let status = server.control.status().filter(|status| status.role != control::Role::Looking);
+    let status = server.control.serving_status();
     match (word, status) {
         (Word::Ruok, _) => "imok".to_owned(),
         (Word::Envi, _) => about::envi(),

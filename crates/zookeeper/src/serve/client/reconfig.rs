@@ -82,7 +82,7 @@ fn plan(wanted: &Wanted, who: &Who, view: &View<'_>) -> Result<(Members, Members
     if wanted.version.is_some_and(|version| version != view.tree().members_version().0) {
         return Err(ErrorCode::BAD_VERSION);
     }
-    let before: Members = view.tree().members().cloned().collect();
+    let before: Members = view.tree().members().map(|(member, _)| member.clone()).collect();
     let after = wanted.applied_to(&before).map_err(|error| {
         tracing::info!(%error, "reconfig makes no sense");
         ErrorCode::BAD_ARGUMENTS
