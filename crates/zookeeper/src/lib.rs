@@ -1,4 +1,4 @@
-//! The ZooKeeper client protocol: jute codec, connections, four-letter words.
+//! The ZooKeeper client protocol: connections, requests, four-letter words.
 //!
 //! [`codec`] is the protocol's bytes, for servers and for clients. [`Server`] speaks it with clients on one side and with
 //! a [`Control`](control::Control) on the other. The protocol's words stop here: below, `control` and `tree` know
@@ -11,12 +11,14 @@
 //! proposed, all into one buffer, which goes out in one write. Writes are answered when they come back from the log; reads
 //! behind them are done by the thread that applies, in their place (see the crate `control`).
 
-pub mod codec;
 mod config;
 mod errors;
 mod serve;
 mod terms;
 mod words;
+
+/// The protocol's bytes.
+pub use jute as codec;
 
 pub use config::Config;
 pub use serve::Server;
