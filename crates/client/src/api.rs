@@ -8,6 +8,7 @@ use jute::{
     Reader, ReplyBody, Request, SetAcl, SetData, Stat,
 };
 use runtime::Runtime;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::acl::Acl;
@@ -316,7 +317,11 @@ impl Client {
         }
         let (reply, answer) = oneshot::channel();
         let ask = Ask { op: request.op(), body: body.freeze(), registration, identity, reply, sent: 0 };
-        self.asks.send(ask).await.map_err(|_| self.over())?;
+        // Without waiting, so that the order of first polls is the order of requests.
+        self.asks.try_send(ask).map_err(|error| match error {
+            TrySendError::Full(_) => Failure::unsent(ErrorKind::Overloaded { max: self.asks.max_capacity() }),
+            TrySendError::Closed(_) => self.over(),
+        })?;
         answer.await.unwrap_or_else(|_| Err(self.over()))
     }
 

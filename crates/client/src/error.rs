@@ -102,6 +102,12 @@ pub enum ErrorKind {
         /// What the last attempt ended with.
         last: Arc<str>,
     },
+    /// Too many requests wait already. Nothing was sent.
+    #[error("{max} requests wait already; wait for answers before asking more")]
+    Overloaded {
+        /// How many may wait ([`Options::queue_max`](crate::Options::queue_max)).
+        max: usize,
+    },
     /// The connection was lost before the answer came.
     #[error(
         "the connection was lost before the answer came ({why}); find out whether it happened before trying again"
@@ -140,9 +146,10 @@ impl Error {
         self
     }
 
-    /// Whether it is worth asking the same again: the connection was lost, or none was there.
+    /// Whether the same may succeed later: the connection was lost, or none was there, or too much waits.
     pub fn is_passing(&self) -> bool {
-        matches!(self.kind, ErrorKind::ConnectionLost { .. } | ErrorKind::NotConnected { .. })
+        use ErrorKind::{ConnectionLost, NotConnected, Overloaded};
+        matches!(self.kind, ConnectionLost { .. } | NotConnected { .. } | Overloaded { .. })
     }
 }
 

@@ -19,7 +19,7 @@
 //! # What is promised
 //!
 //! - Requests take effect and are answered in the order in which they were asked: that in which their futures were first
-//!   polled. Any number of tasks may share a [`Client`]; a window bounds how many requests are under way.
+//!   polled. Any number of tasks may share a [`Client`]; bounds on what is under way and on what waits are in [`Options`].
 //! - A connection that is lost is replaced, on any of the servers, and the session, its identities and its watches are
 //!   taken up there. No server is used that has seen less than this client.
 //! - Reads whose answer was lost are asked again. A write whose answer was lost is an error that says so

@@ -16,6 +16,9 @@ pub struct Options {
     /// How many requests may be under way on the connection, 1 or more; others wait. 512 by default. ZooKeeper stops
     /// reading from its clients while 1000 of all of them are under way.
     pub outstanding_max: usize,
+    /// How many requests may wait for the window, or for a connection; beyond that they fail at once, unsent. 16384 by
+    /// default.
+    pub queue_max: usize,
     /// The largest request in bytes. By default ZooKeeper's `jute.maxbuffer`: servers close connections beyond it.
     pub request_bytes_max: usize,
     /// The largest answer in bytes. 64 MiB by default, which the names of a million children need.
@@ -33,6 +36,7 @@ impl Default for Options {
             connect_timeout: Duration::from_secs(3),
             patience: Duration::from_secs(15),
             outstanding_max: 512,
+            queue_max: 16_384,
             request_bytes_max: jute::DEFAULT_FRAME_BYTES_MAX,
             answer_bytes_max: 64 << 20,
             watch_queue_max: 4096,

@@ -41,9 +41,6 @@ pub enum State {
     Over(ErrorKind),
 }
 
-/// How many requests wait for the window, beside those in it. More wait where they are asked.
-const QUEUE: usize = 256;
-
 /// What is left to the session's owner.
 pub(crate) struct Handle {
     pub(crate) asks: mpsc::Sender<Ask>,
@@ -75,7 +72,7 @@ pub(crate) struct Session {
 
 /// Starts a session with the servers of `target`.
 pub(crate) fn start(runtime: &Runtime, mut target: ConnectString, options: Options) -> Handle {
-    let (sender, asks) = mpsc::channel(QUEUE);
+    let (sender, asks) = mpsc::channel(options.queue_max.max(1));
     let (state, state_seen) = watch::channel(State::Detached);
     let (ready, is_ready) = oneshot::channel();
     shuffle(&mut target.servers, runtime);
