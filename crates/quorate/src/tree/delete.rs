@@ -56,7 +56,7 @@ async fn subtree(client: &Client, root: &str) -> Result<u64> {
                 let client = client.clone();
                 under_way.push_back(Box::pin(async move { client.delete(&path, AnyVersion).await }));
             }
-            Step::Failed(_, error) => return Err(error.into()),
+            Step::Failed(error) => return Err(error.into()),
         }
         while under_way.len() >= OUTSTANDING
             && let Some(outcome) = under_way.next().await

@@ -101,13 +101,11 @@ async fn export<W: Write>(
                     "{path}: the server does not show the secrets of its access list to these identities; add one with the ADMIN permission, or the superuser, or give --skip-unreadable"
                 ),
             },
-            Step::Failed(_, error) if error.kind == ErrorKind::NoAuth && args.skip_unreadable => {
-                unreadable += 1
-            }
-            Step::Failed(_, error) if error.kind == ErrorKind::NoAuth => {
+            Step::Failed(error) if error.kind == ErrorKind::NoAuth && args.skip_unreadable => unreadable += 1,
+            Step::Failed(error) if error.kind == ErrorKind::NoAuth => {
                 bail!("{error}, or give --skip-unreadable to leave it out")
             }
-            Step::Failed(_, error) => return Err(error.into()),
+            Step::Failed(error) => return Err(error.into()),
         }
         progress.tell("exported", writer.znodes(), None);
     }

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use client::Stat;
+use futures::stream::StreamExt;
 use serde_json::json;
 
 use super::walk::{Detail, Step, Walk};
@@ -19,6 +20,10 @@ pub(super) struct Args {
     stat: bool,
 }
 
+/// Reads that are under way.
+const AHEAD: usize = 64;
+const INCOMPLETE: &str = "some znodes could not be read, as told above";
+
 pub(super) async fn run(session: &Session, args: &Args) -> Result<()> {
     session.client.sync(&args.path).await?;
     if args.stat && !session.json {
@@ -30,25 +35,37 @@ pub(super) async fn run(session: &Session, args: &Args) -> Result<()> {
 async fn children(session: &Session, args: &Args) -> Result<()> {
     let (mut names, _) = session.client.children(&args.path).await?;
     names.sort_unstable();
-    // One after another is slow, but the walk below enters each child and needs permission to list it.
-    for name in names {
-        let stat = match args.stat || session.json {
-            true => match session.client.exists(&child(&args.path, &name)).await? {
-                Some(stat) => Some(stat),
-                None => continue,
-            },
-            false => None,
+    let with_stat = args.stat || session.json;
+    let mut listed = futures::stream::iter(names)
+        .map(|name| async {
+            let path = child(&args.path, &name);
+            let stat = if with_stat { session.client.exists(&path).await.map(Some) } else { Ok(None) };
+            (name, path, stat)
+        })
+        .buffered(AHEAD);
+    let mut failed = false;
+    while let Some((name, path, stat)) = listed.next().await {
+        let stat = match stat {
+            Ok(Some(None)) => continue,
+            Ok(stat) => stat.flatten(),
+            Err(error) if error.is_passing() => return Err(error.into()),
+            // Its name may be known, and nothing else.
+            Err(error) => {
+                eprintln!("quorate: {error}");
+                failed = true;
+                continue;
+            }
         };
-        if !put(&line(session, &name, &child(&args.path, &name), stat.as_ref()))? {
+        if !put(&line(session, &name, &path, stat.as_ref()))? {
             break;
         }
     }
-    Ok(())
+    if failed { bail!(INCOMPLETE) } else { Ok(()) }
 }
 
 async fn subtree(session: &Session, args: &Args) -> Result<()> {
     let mut walk = Walk::new(&session.client, &args.path, Detail::Stat, None);
-    let mut failed = None;
+    let mut failed = false;
     while let Some(step) = walk.next().await {
         match step {
             Step::Entered(found) => {
@@ -58,17 +75,14 @@ async fn subtree(session: &Session, args: &Args) -> Result<()> {
                 }
             }
             Step::Left(_) => {}
-            Step::Failed(path, error) if error.is_passing() => bail!("{path}: {error}"),
-            Step::Failed(_, error) => {
+            Step::Failed(error) if error.is_passing() => return Err(error.into()),
+            Step::Failed(error) => {
                 eprintln!("quorate: {error}");
-                failed = Some(error);
+                failed = true;
             }
         }
     }
-    match failed {
-        Some(_) => bail!("some znodes could not be listed"),
-        None => Ok(()),
-    }
+    if failed { bail!(INCOMPLETE) } else { Ok(()) }
 }
 
 fn heading() -> String {

@@ -37,7 +37,7 @@ pub(super) enum Step {
     /// All below it was entered and left.
     Left(String),
     /// It can't be read: what is below is left out.
-    Failed(String, Error),
+    Failed(Error),
 }
 
 pub(super) struct Walk {
@@ -52,7 +52,7 @@ pub(super) struct Walk {
 struct Directory {
     path: String,
     names: std::vec::IntoIter<String>,
-    ahead: FuturesOrdered<BoxFuture<'static, (String, Result<Found, Error>)>>,
+    ahead: FuturesOrdered<BoxFuture<'static, Result<Found, Error>>>,
 }
 
 impl Walk {
@@ -82,14 +82,14 @@ impl Walk {
                 }
             }
             match at.ahead.next().await {
-                Some((_, Ok(mut found))) => {
+                Some(Ok(mut found)) => {
                     let children = std::mem::take(&mut found.children);
                     self.stack.push(Directory::new(found.path.clone(), children));
                     return Some(Step::Entered(found));
                 }
                 // It was deleted after it was listed.
-                Some((_, Err(error))) if error.kind == ErrorKind::NoNode && self.stack.len() > 1 => {}
-                Some((path, Err(error))) => return Some(Step::Failed(path, error)),
+                Some(Err(error)) if error.kind == ErrorKind::NoNode && self.stack.len() > 1 => {}
+                Some(Err(error)) => return Some(Step::Failed(error)),
                 None => {
                     let left = self.stack.pop()?;
                     return (!self.stack.is_empty()).then_some(Step::Left(left.path));
@@ -106,7 +106,7 @@ impl Directory {
     }
 }
 
-async fn visit(client: Client, path: String, detail: Detail) -> (String, Result<Found, Error>) {
+async fn visit(client: Client, path: String, detail: Detail) -> Result<Found, Error> {
     let found = match detail {
         Detail::Stat => client.children(&path).await.map(|(children, stat)| (children, stat, None)),
         // All three are sent at once.
@@ -116,6 +116,5 @@ async fn visit(client: Client, path: String, detail: Detail) -> (String, Result<
                 .map(|(node, (acl, _), (children, _))| (children, node.stat, Some((node, acl))))
         }
     };
-    let found = found.map(|(children, stat, content)| Found { path: path.clone(), stat, content, children });
-    (path, found)
+    found.map(|(children, stat, content)| Found { path, stat, content, children })
 }
