@@ -39,6 +39,8 @@ enum Suite {
     Malformed,
     /// Certificates of clients and of nodes
     Tls,
+    /// From ZooKeeper to Quorate and back with `quorate tree`
+    Migration,
 }
 
 impl Suite {
@@ -62,6 +64,7 @@ impl Suite {
             Suite::Faults => &["test_audit.py", "test_faults.py"],
             Suite::Malformed => &["test_malformed.py"],
             Suite::Tls => &["test_tls.py"],
+            Suite::Migration => &["test_migration.py"],
         }
     }
 }

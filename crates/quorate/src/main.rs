@@ -5,6 +5,7 @@ mod failure;
 mod logging;
 mod member;
 mod serve;
+mod tree;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,8 @@ enum Command {
     Serve(Box<serve::Args>),
     /// Show and change who belongs to the cluster.
     Member(member::Args),
+    /// Read, change, export and import the tree of this or any ZooKeeper server.
+    Tree(tree::Args),
     /// Measure this or another server.
     #[command(subcommand)]
     Bench(Bench),
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(args) => serve::run(*args),
         Command::Member(args) => member::run(&args),
+        Command::Tree(args) => tree::run(args),
         Command::Bench(Bench::Zookeeper(args)) => bench::run(args).map_err(failure::Failure::Running),
     };
     match outcome {
@@ -48,5 +52,15 @@ fn main() -> ExitCode {
             eprintln!("quorate: {failure}");
             failure.exit_code()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_makes_sense() {
+        super::Cli::command().debug_assert();
     }
 }

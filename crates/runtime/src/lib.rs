@@ -1,7 +1,7 @@
 //! The edge of a node: everything that a simulation must be able to replace.
 //!
 //! A node touches the world only through the five parts of [`Runtime`]: a [`Network`], a [`Disk`], a [`Clock`],
-//! [`Entropy`] and the pools that tasks are spawned on. `Runtime::system` in the binary gives the real ones; the
+//! [`Entropy`] and the pools that tasks are spawned on. [`Runtime::system`] gives the real ones; the
 //! simulator gives its own, and the code above cannot tell. Lints forbid the ways around it (see `clippy.toml`).
 //!
 //! This crate knows nothing of journals, consensus or protocols.
@@ -40,6 +40,21 @@ pub struct Runtime {
 }
 
 impl Runtime {
+    /// The machine's own world, with all tasks on the tokio runtime that this is called in.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn system() -> Self {
+        let here = tokio::runtime::Handle::current();
+        Self {
+            network: Arc::new(SystemNetwork),
+            disk: Arc::new(SystemDisk),
+            clock: SystemClock::clock(),
+            entropy: Arc::new(SystemEntropy),
+            pools: Arc::new(TokioPools::new(here.clone(), here)),
+        }
+    }
+
     /// Starts `future` on `pool`. The task is aborted when the returned handle is dropped, unless it is detached.
     pub fn spawn<F>(&self, pool: Pool, future: F) -> Task
     where

@@ -1,4 +1,4 @@
-//! The ZooKeeper client protocol: jute codec, connections, four-letter words.
+//! The ZooKeeper client protocol: connections, requests, four-letter words.
 //!
 //! [`codec`] is the protocol's bytes, for servers and for clients. [`Server`] speaks it with clients on one side and with
 //! a [`Control`](control::Control) on the other. The protocol's words stop here: below, `control` and `tree` know
@@ -12,7 +12,6 @@
 //! behind them are done by the thread that applies, in their place (see the crate `control`).
 
 mod about;
-pub mod codec;
 mod commands;
 mod config;
 mod ensemble;
@@ -22,6 +21,9 @@ mod process;
 mod serve;
 mod terms;
 mod words;
+
+/// The protocol's bytes.
+pub use jute as codec;
 
 pub use commands::CommandAnswer;
 pub use config::{Config, DiskUse};

@@ -29,7 +29,7 @@ mod tests {
     use bytes::BytesMut;
 
     use super::*;
-    use crate::codec::put_frame;
+    use crate::put_frame;
 
     #[test]
     fn a_frame_comes_out_only_when_whole() {

@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use bytes::BytesMut;
-//! use zookeeper::codec::{OpCode, PathWatch, ReplyBody, Request, ServerFrame, Stat, Xid, first_frame};
+//! use jute::{OpCode, PathWatch, ReplyBody, Request, ServerFrame, Stat, Xid, first_frame};
 //!
 //! let mut wire = BytesMut::new();
 //! Request::GetData(PathWatch { path: "/a", watch: false }).put_frame(Xid(1), &mut wire);
@@ -37,6 +37,7 @@ mod read;
 mod reader;
 mod reply;
 mod request;
+mod stream;
 mod watch;
 mod write;
 mod writer;
@@ -57,6 +58,7 @@ pub use read::{GetEphemerals, PathOnly, PathWatch};
 pub use reader::Reader;
 pub use reply::{ReplyBody, ServerFrame, put_error_frame, put_event_frame};
 pub use request::Request;
+pub use stream::{Credentials, FrameReader, FrameWriter, shake_hands};
 pub use watch::{
     AddWatch, AddWatchMode, EventType, PathWatcherType, SetWatches, SetWatches2, WatcherEvent, WatcherType,
 };

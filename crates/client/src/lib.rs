@@ -1,0 +1,56 @@
+//! A ZooKeeper client: sessions that outlive connections, pipelined requests, watches.
+//!
+//! It speaks the protocol of ZooKeeper 3.6 and later, so it works with Quorate and with Apache ZooKeeper alike.
+//!
+//! ```no_run
+//! use client::{Acl, AnyVersion, Client, CreateMode, Options};
+//!
+//! # async fn example() -> Result<(), client::Error> {
+//! let runtime = runtime::Runtime::system();
+//! let client = Client::connect(&runtime, "10.0.0.1:2181,10.0.0.2:2181/app", Options::default()).await?;
+//! client.create("/config", Some(b"v1"), &Acl::open(), CreateMode::Persistent).await?;
+//! let node = client.get("/config").await?;
+//! client.set("/config", Some(b"v2"), node.stat.version).await?;
+//! client.delete("/config", AnyVersion).await?;
+//! client.close().await
+//! # }
+//! ```
+//!
+//! # What is promised
+//!
+//! - Requests take effect and are answered in the order in which they were asked: that in which their futures were first
+//!   polled. Any number of tasks may share a [`Client`]; bounds on what is under way and on what waits are in [`Options`].
+//! - A connection that is lost is replaced, on any of the servers, and the session, its identities and its watches are
+//!   taken up there. No server is used that has seen less than this client.
+//! - Reads whose answer was lost are asked again. A write whose answer was lost is an error that says so
+//!   ([`Error::effect`]): it may have happened, and only the application knows how to find out.
+//! - An event of a watch is delivered before the answer to any request that saw what it tells of.
+//! - A session that is over stays over: ephemerals and watches are gone, and every request says so. Connect again.
+//!
+//! # Inside
+//!
+//! [`Client`] turns calls into encoded requests and answers into values. The `session` module owns the connection in
+//! one task: it knows frames, numbers, deadlines and watches, but no operation. Between the two is one bounded queue.
+
+mod acl;
+mod address;
+mod api;
+mod error;
+mod node;
+mod options;
+mod path;
+mod session;
+mod transaction;
+mod watch;
+
+pub use acl::{Acl, AclError};
+pub use address::{AddressError, ConnectString};
+pub use api::Client;
+pub use error::{Effect, Error, ErrorKind};
+pub use jute::{EventType, Stat};
+pub use node::{AnyVersion, CreateMode, Node, Version};
+pub use options::{Identity, Options};
+pub use path::{PathError, check_path};
+pub use session::State;
+pub use transaction::{PartAnswer, Transaction};
+pub use watch::{Event, OneShot, WatchEvent, WatchMode, Watcher};

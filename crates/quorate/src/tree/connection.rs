@@ -1,0 +1,88 @@
+//! Which servers, as whom, and how patiently.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use client::{Client, ConnectString, Identity, Options};
+use runtime::Runtime;
+
+use super::Session;
+use crate::failure::Failure;
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Connection")]
+pub(super) struct Connection {
+    /// Servers of one ensemble, tried in random order; paths are relative to CHROOT.
+    #[arg(
+        long,
+        env = "QUORATE_SERVER",
+        default_value = "127.0.0.1:2181",
+        value_name = "HOST:PORT[,...][/CHROOT]",
+        global = true
+    )]
+    server: String,
+    /// Digest identity; other users of this machine can read it here, so rather give it in the variable or in a file.
+    #[arg(long, env = "QUORATE_AUTH", hide_env_values = true, value_name = "USER:PASSWORD", global = true)]
+    auth: Option<String>,
+    /// File with digest identities, a USER:PASSWORD a line.
+    #[arg(long, env = "QUORATE_AUTH_FILE", value_name = "FILE", global = true)]
+    auth_file: Option<PathBuf>,
+    /// How many seconds to wait for a server, at the start and whenever the connection is lost.
+    #[arg(long, default_value_t = 15.0, value_name = "SECONDS", global = true)]
+    timeout: f64,
+}
+
+impl Connection {
+    /// Finds what is wrong with them.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        self.target().map_err(|error| Failure::Usage(format!("--server: {error}")))?;
+        if !(self.timeout > 0.0 && self.timeout < 1e6) {
+            return Err(Failure::Usage(format!(
+                "--timeout: {} is no number of seconds above 0",
+                self.timeout
+            )));
+        }
+        Ok(())
+    }
+
+    fn target(&self) -> Result<ConnectString, client::AddressError> {
+        self.server.parse()
+    }
+
+    /// A session with the first server that takes it.
+    pub(super) async fn open(&self, json: bool) -> Result<Session> {
+        let target = self.target()?;
+        let runtime = Runtime::system();
+        let options = Options {
+            patience: Duration::from_secs_f64(self.timeout),
+            identities: self.identities()?,
+            ..Options::default()
+        };
+        let client = Client::connect(&runtime, &self.server, options).await?;
+        let is_whole_tree = target.chroot.is_empty();
+        Ok(Session { runtime, client, servers: target.to_string(), is_whole_tree, json })
+    }
+
+    fn identities(&self) -> Result<Vec<Identity>> {
+        let mut lines = match &self.auth_file {
+            Some(file) => lines_of(file)?,
+            None => Vec::new(),
+        };
+        lines.extend(self.auth.clone());
+        lines.iter().map(|line| identity(line)).collect()
+    }
+}
+
+fn lines_of(file: &Path) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+    Ok(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
+}
+
+fn identity(line: &str) -> Result<Identity> {
+    match line.split_once(':') {
+        Some((user, password)) if !user.is_empty() => Ok(Identity::digest(user, password)),
+        // Without the text, which may be half of a secret.
+        _ => bail!("an identity is not of the form USER:PASSWORD"),
+    }
+}

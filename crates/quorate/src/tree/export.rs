@@ -1,0 +1,150 @@
+//! `quorate tree export`.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use client::{Acl, ErrorKind, Node};
+use serde_json::json;
+
+use super::Session;
+use super::format::{self, DataText, Header, Kind, NodeLine, StatLine, Trailer};
+use super::progress::Progress;
+use super::walk::{Detail, Found, Step, Walk};
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "The server's own /zookeeper and ephemeral znodes are left out, the latter are counted. Servers \
+show containers and znodes with a time to live as persistent ones, so they become such. Znodes are read one after \
+another while others may write: let nobody write if all has to be of one moment."
+)]
+pub(super) struct Args {
+    #[arg(value_parser = super::path, default_value = "/")]
+    path: String,
+    /// Write to this file, which appears when it is whole, in place of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Leave out what can't be read in full with the identities given, with all below it, and count it. A list of access
+    /// whose secrets the server does not show counts as unreadable.
+    #[arg(long)]
+    skip_unreadable: bool,
+    /// Leave out versions and times, so that exports of equal trees have equal lines.
+    #[arg(long)]
+    without_stat: bool,
+}
+
+pub(super) async fn run(session: &Session, args: &Args) -> Result<()> {
+    if session.is_whole_tree && format::is_within("/zookeeper", &args.path) {
+        bail!("{} is the server's own and is not exported", args.path);
+    }
+    let mut progress = Progress::new(&session.runtime.clock);
+    let trailer = match &args.output {
+        None => export(session, args, &mut progress, BufWriter::new(io::stdout().lock())).await?.1,
+        Some(file) => to_file(session, args, &mut progress, file).await?,
+    };
+    progress.clear();
+    summary(session, args, &trailer, progress.seconds());
+    Ok(())
+}
+
+/// What has the name of an export is one: it is written under another name first.
+async fn to_file(session: &Session, args: &Args, progress: &mut Progress, file: &Path) -> Result<Trailer> {
+    let mut partial = file.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let doing = |what: &str| format!("{what} {}", partial.display());
+    // It holds what access lists keep from others.
+    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial);
+    let out = BufWriter::new(opened.with_context(|| doing("create"))?);
+    let written = match export(session, args, progress, out).await {
+        Ok((out, trailer)) => finish(out, &partial, file).with_context(|| doing("write")).map(|()| trailer),
+        Err(error) => Err(error),
+    };
+    if written.is_err() {
+        // What remains is of no use; that it remains is no further error.
+        let _ = std::fs::remove_file(&partial);
+    }
+    written
+}
+
+fn finish(out: BufWriter<File>, partial: &Path, file: &Path) -> io::Result<()> {
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    std::fs::rename(partial, file)
+}
+
+async fn export<W: Write>(
+    session: &Session,
+    args: &Args,
+    progress: &mut Progress,
+    out: W,
+) -> Result<(W, Trailer)> {
+    let client = &session.client;
+    let zxid = client.sync(&args.path).await?;
+    let header = Header::new(&session.servers, zxid, &args.path, session.runtime.clock.wall_ms());
+    let except = (session.is_whole_tree && args.path == "/").then_some("/zookeeper");
+    let mut walk = Walk::new(client, &args.path, Detail::Everything, except);
+    let mut writer = format::Writer::new(out, &header).context("write the export")?;
+    let (mut ephemerals, mut unreadable) = (0, 0);
+    while let Some(step) = walk.next().await {
+        match step {
+            Step::Left(_) => {}
+            Step::Entered(found) if found.stat.ephemeral_owner != 0 => ephemerals += 1,
+            Step::Entered(found) => match line(found, !args.without_stat) {
+                Ok(line) => writer.node(&line).context("write the export")?,
+                Err(path) if args.skip_unreadable => {
+                    unreadable += 1;
+                    walk.skip_below(&path);
+                }
+                Err(path) => bail!(
+                    "{path}: the server does not show the secrets of its access list to these identities; add one with the ADMIN permission, or the superuser, or give --skip-unreadable"
+                ),
+            },
+            Step::Failed(error) if error.kind == ErrorKind::NoAuth && args.skip_unreadable => unreadable += 1,
+            Step::Failed(error) if error.kind == ErrorKind::NoAuth => {
+                bail!("{error}, or give --skip-unreadable to leave it out")
+            }
+            Step::Failed(error) => return Err(error.into()),
+        }
+        progress.tell("exported", writer.znodes(), None);
+    }
+    writer.finish(ephemerals, unreadable).context("write the export")
+}
+
+/// The line of a znode, or its path if its access list is not all there.
+fn line(found: Found, with_stat: bool) -> Result<NodeLine, String> {
+    let Found { path, stat, content, .. } = found;
+    let (Node { data, .. }, acl) = content.expect("the walk reads everything");
+    if acl.iter().any(Acl::is_masked) {
+        return Err(path);
+    }
+    let DataText { data, encoding } = DataText::of(data.as_deref());
+    Ok(NodeLine {
+        path,
+        data,
+        encoding,
+        acl: acl.iter().map(Acl::to_string).collect(),
+        kind: Kind::Persistent,
+        ttl_ms: None,
+        stat: with_stat.then(|| StatLine::from(&stat)),
+    })
+}
+
+fn summary(session: &Session, args: &Args, trailer: &Trailer, seconds: f64) {
+    let Trailer { znodes, ephemerals_left_out, unreadable_left_out, .. } = trailer;
+    if session.json && args.output.is_some() {
+        let summary = json!({
+            "exported": znodes,
+            "ephemerals_left_out": ephemerals_left_out,
+            "unreadable_left_out": unreadable_left_out,
+            "seconds": seconds,
+        });
+        // A reader that has gone is no error.
+        let _ = super::put(&super::show::line(&summary));
+        return;
+    }
+    eprintln!(
+        "exported {znodes} znodes in {seconds:.1} s; left out: {ephemerals_left_out} ephemeral, {unreadable_left_out} unreadable"
+    );
+}

@@ -1,0 +1,122 @@
+//! A node as a process, and the command line, as a user has them.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests that run programs")]
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_quorate");
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// A superuser's `USER:HASH`, and what its client shows.
+const SUPER_DIGEST: &str = "super:D/InIHSb7yEEbrWz8b9l71RjZJU=";
+pub(crate) const SUPER: &str = "super:test";
+
+/// A single node. Its process ends with it; its data outlives the process.
+pub(crate) struct Node {
+    folder: TempDir,
+    port: u16,
+    process: Option<Child>,
+}
+
+impl Node {
+    pub(crate) fn start() -> Self {
+        let mut node = Self { folder: tempfile::tempdir().unwrap(), port: free_port(), process: None };
+        node.restart();
+        node
+    }
+
+    pub(crate) fn restart(&mut self) {
+        let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
+        let process = Command::new(PROGRAM)
+            .args(["serve", "--peer", "off", "--admin", "off", "--super-digest", SUPER_DIGEST])
+            .args(["--zookeeper", &self.address()])
+            .arg("--data-dir")
+            .arg(self.folder.path().join("data"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.process = Some(process);
+        let deadline = Instant::now() + START_LIMIT;
+        while !self.tree(&["--timeout", "1", "ls", "/"]).status.success() {
+            assert!(Instant::now() < deadline, "{}", self.log());
+        }
+    }
+
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// `quorate tree` with this node.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(["tree", "--server", &self.address()]);
+        command.env_remove("QUORATE_AUTH").env_remove("QUORATE_AUTH_FILE").stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn tree(&self, arguments: &[&str]) -> Output {
+        self.command().args(arguments).output().unwrap()
+    }
+
+    /// Its standard output, when it succeeds.
+    #[track_caller]
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.tree(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    /// Its standard error, when it fails with `code`.
+    #[track_caller]
+    pub(crate) fn fails(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.tree(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stderr)
+    }
+
+    /// The lines of an export, without the header and the trailer, which tell where and when.
+    #[track_caller]
+    pub(crate) fn exported(&self, path: &str) -> Vec<String> {
+        let text = self.ok(&["--auth", SUPER, "export", path, "--without-stat"]);
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines[1..lines.len() - 1].to_vec()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+pub(crate) fn name(file: &Path) -> &str {
+    file.to_str().unwrap()
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
