@@ -64,7 +64,7 @@ def test_the_command_line(cluster: Cluster, java: Path) -> None:
     assert done.stdout.count(f"type:NodeDataChanged path:{base}/a") == 1
 
 
-SCENARIOS = ["operations", "watches", "multi", "pipeline", "sessions"]
+SCENARIOS = ["operations", "watches", "multi", "queries", "pipeline", "sessions"]
 
 
 def drive(cluster: Cluster, java: Path, scenarios: list[str]) -> None:

@@ -6,6 +6,8 @@
 mod chaos;
 mod ci;
 mod compare;
+#[cfg(test)]
+mod features;
 mod interop;
 mod mutants;
 mod shell;

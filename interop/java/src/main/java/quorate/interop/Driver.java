@@ -55,6 +55,7 @@ public final class Driver {
                 case "operations" -> operations(client);
                 case "watches" -> watches(client);
                 case "multi" -> multi(client);
+                case "queries" -> queries(client);
                 case "pipeline" -> pipeline(client);
                 case "sessions" -> sessions(client);
                 case "persistent-watches" -> persistentWatches(client);
@@ -227,6 +228,32 @@ public final class Driver {
         equal(path + "/c", ((OpResult.CreateResult) results.get(0)).getPath());
         equal(path + "/t", ((OpResult.CreateResult) results.get(1)).getPath());
         equal(3, client.getAllChildrenNumber(path));
+    }
+
+    /** Reads of several znodes at once, and what a session may ask about itself and about subtrees. */
+    private void queries(ZooKeeper client) throws Exception {
+        String path = base + "/queries";
+        create(client, path, "top");
+        create(client, path + "/child", "below");
+        List<OpResult> results = client.multi(
+                List.of(Op.getData(path), Op.getData(path + "/missing"), Op.getChildren(path), Op.getData(path + "/child")));
+        equal("top", text(((OpResult.GetDataResult) results.get(0)).getData()));
+        equal(KeeperException.Code.NONODE.intValue(), ((OpResult.ErrorResult) results.get(1)).getErr());
+        equal(List.of("child"), ((OpResult.GetChildrenResult) results.get(2)).getChildren());
+        OpResult.GetDataResult last = (OpResult.GetDataResult) results.get(3);
+        equal("below", text(last.getData()));
+        equal(client.exists(path + "/child", false), last.getStat());
+
+        equal(1, client.getAllChildrenNumber(path));
+        equal(List.of(), client.getEphemerals());
+        client.create(path + "/mine", bytes(""), Ids.OPEN_ACL_UNSAFE, CreateMode.EPHEMERAL);
+        client.create(base + "/also-mine", bytes(""), Ids.OPEN_ACL_UNSAFE, CreateMode.EPHEMERAL);
+        equal(List.of(path + "/mine"), client.getEphemerals(path));
+        equal(List.of(base + "/also-mine", path + "/mine"), client.getEphemerals().stream().sorted().toList());
+        client.addAuthInfo("digest", bytes("user:secret"));
+        equal(
+                List.of("digest=user", "ip=127.0.0.1"),
+                client.whoAmI().stream().map(who -> who.getAuthScheme() + "=" + who.getUser()).sorted().toList());
     }
 
     private ZooKeeper connect() throws Exception {
