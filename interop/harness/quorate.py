@@ -23,6 +23,7 @@ class QuorateNode(Node):
         self._peer_ports = peer_ports
         self._joins: list[str] = []
         self.reconfig = False
+        self._recovered = False
 
     def command_line(self) -> list[str]:
         arguments = [
@@ -42,7 +43,7 @@ class QuorateNode(Node):
         ]
         if self._joins:
             arguments += self._joins
-        elif len(self._peer_ports) > 1:
+        elif len(self._peer_ports) > 1 and not self._recovered:
             voters = ",".join(f"{node}=127.0.0.1:{port}" for node, port in self._peer_ports.items())
             arguments += ["--cluster", voters]
         return [str(self._binary), "serve", *arguments]
@@ -74,6 +75,14 @@ class QuorateNode(Node):
     def join(self, contact: "QuorateNode", role: str) -> None:
         """From the next start on, joins the cluster of a node that runs."""
         self._joins = ["--join", contact.peer_address, "--role", role]
+
+    def recover(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """What `quorate recover ...` says of this node's data directory; with `--yes` the node goes on alone."""
+        where = ["--data-dir", str(self.folder / "data"), "--peer", self.peer_address]
+        command = [str(self._binary), "recover", *where, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        self._recovered |= "--yes" in arguments and done.returncode == 0
+        return done
 
     def member(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """What `quorate member ...`, asked at this node, says."""

@@ -91,6 +91,23 @@ impl Identity {
         journal.group(NODE_GROUP).get(IDENTITY).is_some()
     }
 
+    /// Whose directory it is, if it belongs to a node already.
+    pub(crate) fn kept(journal: &Journal) -> Result<Option<(NodeId, ClusterId)>, ConsensusError> {
+        let Some(kept) = journal.group(NODE_GROUP).get(IDENTITY) else { return Ok(None) };
+        let kept = decode_hello(kept)?;
+        let cluster = <[u8; 16]>::try_from(&kept.cluster[..])
+            .map_err(|_| ConsensusError::HardState("the cluster id is malformed".into()))?;
+        Ok(Some((NodeId(kept.node), ClusterId(cluster))))
+    }
+
+    /// Makes the directory one of a cluster that nobody belongs to yet; durably.
+    pub(crate) async fn change_cluster(runtime: &Runtime, journal: &Journal) -> Result<(), ConsensusError> {
+        let log = journal.group(NODE_GROUP);
+        let mut kept = decode_hello(log.get(IDENTITY).unwrap_or_default())?;
+        kept.cluster = Bytes::copy_from_slice(&ClusterId::random(runtime).0);
+        put_durably(&log, IDENTITY, Bytes::from(kept.encode_to_vec())).await
+    }
+
     /// What was drawn at the starts before this one, the newest last.
     pub(crate) fn boots(journal: &Journal) -> Result<Vec<u64>, ConsensusError> {
         let kept = journal.group(NODE_GROUP).get(IDENTITY);

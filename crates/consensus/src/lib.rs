@@ -22,6 +22,7 @@ mod peers;
 mod proposer;
 mod quorum;
 mod raft;
+pub mod recovery;
 mod rounds;
 mod state_machine;
 mod storage;

@@ -142,6 +142,35 @@ async fn all_members_change_at_once_and_only_from_those_that_are_known() {
 }
 
 #[tokio::test]
+async fn a_survivor_of_a_lost_majority_goes_on_with_what_it_has_and_without_the_old_cluster() {
+    let mut cluster = Cluster::start(3).await;
+    cluster.propose(1, 0..500);
+    cluster.converged(500).await;
+    for node in 1..=3 {
+        cluster.kill(node).await;
+    }
+    let remains = cluster.look(2).await;
+    assert!(remains.last >= remains.committed && remains.last.is_some(), "{remains:?}");
+    assert!(remains.members.is_none_or(|members| members.len() == 3));
+    cluster.recover(2).await;
+    cluster.restart(2).await;
+    cluster.propose(2, 0..100);
+    cluster.converged(600).await;
+    cluster.join(4, true).await;
+    cluster.is_member(4, true).await;
+    cluster.converged(600).await;
+    // One of those who were lost for ever comes back.
+    cluster.restart(1).await;
+    harness::pause(Duration::from_secs(2)).await;
+    assert!(!cluster.node(1).group.leads_with_quorum());
+    assert_ne!(cluster.node(1).group.leadership().borrow().leader, Some(NodeId(2)));
+    cluster.kill(1).await;
+    cluster.propose(4, 0..100);
+    cluster.converged(700).await;
+    cluster.check_order();
+}
+
+#[tokio::test]
 async fn changes_that_make_no_sense_are_refused_and_say_why() {
     let cluster = Cluster::start(1).await;
     let group = &cluster.node(1).group;

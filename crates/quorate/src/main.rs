@@ -4,6 +4,7 @@ mod admin;
 mod failure;
 mod logging;
 mod member;
+mod recover;
 mod serve;
 mod tree;
 
@@ -25,6 +26,8 @@ enum Command {
     Serve(Box<serve::Args>),
     /// Show and change who belongs to the cluster.
     Member(member::Args),
+    /// Go on with a survivor when a majority of the voters is lost for ever.
+    Recover(recover::Args),
     /// Read, change, export and import the tree of this or any ZooKeeper server.
     Tree(tree::Args),
     /// Measure this or another server.
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(args) => serve::run(*args),
         Command::Member(args) => member::run(&args),
+        Command::Recover(args) => recover::run(&args),
         Command::Tree(args) => tree::run(args),
         Command::Bench(Bench::Zookeeper(args)) => bench::run(args).map_err(failure::Failure::Running),
     };

@@ -19,6 +19,15 @@ impl DataDir {
         Ok(Self { root: root.to_owned(), _lock: lock })
     }
 
+    /// Takes a directory that a node has used.
+    pub(crate) async fn open_existing(disk: &dyn Disk, root: &Path) -> io::Result<Self> {
+        let journal = disk.list(&root.join("journal")).await?;
+        if journal.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "no node has used it yet"));
+        }
+        Self::open(disk, root).await
+    }
+
     pub(crate) fn journal(&self) -> PathBuf {
         self.root.join("journal")
     }

@@ -9,6 +9,7 @@ mod control_group;
 mod data_dir;
 mod listeners;
 mod node;
+pub mod recover;
 mod reshaping;
 
 pub use config::{Config, ConfigError, ConnectionLimits, FileSettings, Listen, Sizes};

@@ -18,7 +18,7 @@ use crate::reshaping::GroupEnsemble;
 use crate::{Config, admin};
 
 /// The group of the control plane.
-const CONTROL: GroupId = GroupId(0);
+pub(crate) const CONTROL: GroupId = GroupId(0);
 /// How long a stopping node waits for what is in flight, and for an heir to take over.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
 

@@ -66,6 +66,17 @@ impl LogStore {
         }
     }
 
+    /// Appends an entry; it is on disk when this completes.
+    pub(crate) async fn append_durably(&self, entry: Entry) -> io::Result<()> {
+        let (sender, receiver) = oneshot::channel();
+        let done = move |result| {
+            // The caller is gone when it was cancelled.
+            let _ = sender.send(result);
+        };
+        self.log.append(entry.log_id.index, vec![encode_entry(&entry)], done).map_err(io::Error::other)?;
+        flushed(receiver.await.map_err(|_| io::Error::other("the journal was closed"))?)
+    }
+
     fn purged(&self) -> io::Result<Option<LogId>> {
         let marker = self.log.purge_marker();
         marker.map(|bytes| wire::LogId::decode(bytes).map(log_id_from_wire).map_err(damaged)).transpose()

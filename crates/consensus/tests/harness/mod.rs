@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use consensus::recovery::{self, Remains};
 use consensus::{
     CannotApply, ClusterId, CommittedEntry, Config, Consensus, Group, GroupId, Join, Member, NodeId,
     SnapshotError, SnapshotSink, SnapshotSource, StateMachine,
@@ -134,6 +135,8 @@ pub(crate) struct Cluster {
     disks: BTreeMap<u64, SimDisk>,
     running: BTreeMap<u64, Running>,
     starts: u64,
+    /// The node that founded the cluster anew.
+    survivor: Option<u64>,
     /// What each process proposed, so that numbers of one node never repeat.
     next: Mutex<BTreeMap<u64, u64>>,
 }
@@ -152,6 +155,7 @@ impl Cluster {
             disks: BTreeMap::new(),
             running: BTreeMap::new(),
             starts: 0,
+            survivor: None,
             next: Mutex::default(),
         };
         for node in 1..=size {
@@ -166,25 +170,16 @@ impl Cluster {
     }
 
     pub(crate) async fn restart(&mut self, node: u64) {
-        self.starts += 1;
-        let handle = tokio::runtime::Handle::current();
-        let runtime = Runtime {
-            network: Arc::new(SystemNetwork),
-            disk: Arc::new(self.disks[&node].clone()),
-            clock: SystemClock::clock(),
-            entropy: Arc::new(SeededEntropy::new(self.starts)),
-            pools: Arc::new(TokioPools::new(handle.clone(), handle)),
-        };
+        let runtime = self.runtime(node);
         let journal =
             Journal::open(&runtime, "/data/journal".as_ref(), journal::Config::default()).await.unwrap();
         let voters = self.members.iter().map(|member| (member.node, member.address.as_str()));
         let joiner = self.joiners.iter().find(|member| member.node.0 == node);
-        let cluster = joiner.is_none().then(|| ClusterId::of_initial_voters(voters));
+        let knows_founders = joiner.is_none() && self.survivor != Some(node);
+        let cluster = knows_founders.then(|| ClusterId::of_initial_voters(voters));
         let mut config = Config::new(NodeId(node), cluster, "/data/snapshots".into());
-        config.join = joiner.map(|member| Join {
-            contact: self.members[self.members.len() - 1].address.clone(),
-            member: member.clone(),
-        });
+        config.join =
+            joiner.map(|member| Join { contact: self.contact().address.clone(), member: member.clone() });
         config.snapshot_log_bytes = 4096;
         config.log_entries_kept = 8;
         let own = self.members.iter().chain(&self.joiners).find(|member| member.node.0 == node).unwrap();
@@ -195,6 +190,49 @@ impl Cluster {
         let founders = if joiner.is_some() { Vec::new() } else { self.members.clone() };
         let group = consensus.open_group(GroupId(0), Arc::new(recorder), founders).await.unwrap();
         self.running.insert(node, Running { group, recorder: state, consensus, proposed: Mutex::new(0) });
+    }
+
+    fn runtime(&mut self, node: u64) -> Runtime {
+        self.starts += 1;
+        let handle = tokio::runtime::Handle::current();
+        Runtime {
+            network: Arc::new(SystemNetwork),
+            disk: Arc::new(self.disks[&node].clone()),
+            clock: SystemClock::clock(),
+            entropy: Arc::new(SeededEntropy::new(self.starts)),
+            pools: Arc::new(TokioPools::new(handle.clone(), handle)),
+        }
+    }
+
+    /// Whom a node that joins asks: the last founder, or who founded the cluster anew.
+    fn contact(&self) -> &Member {
+        let survivor =
+            self.survivor.and_then(|node| self.members.iter().find(|member| member.node.0 == node));
+        survivor.unwrap_or_else(|| self.members.last().unwrap())
+    }
+
+    /// What a node that is not running has.
+    pub(crate) async fn look(&mut self, node: u64) -> Remains {
+        let journal = self.journal(node).await.1;
+        let remains = recovery::look(&journal, GroupId(0)).await.unwrap();
+        journal.close().await.unwrap();
+        remains
+    }
+
+    /// Has a node that is not running found the cluster anew, alone.
+    pub(crate) async fn recover(&mut self, node: u64) {
+        let (runtime, journal) = self.journal(node).await;
+        let address = self.members.iter().find(|member| member.node.0 == node).unwrap().address.clone();
+        recovery::found_anew(&runtime, &journal, GroupId(0), &address).await.unwrap();
+        journal.close().await.unwrap();
+        self.survivor = Some(node);
+    }
+
+    async fn journal(&mut self, node: u64) -> (Runtime, Journal) {
+        let runtime = self.runtime(node);
+        let config = journal::Config::default();
+        let journal = Journal::open(&runtime, "/data/journal".as_ref(), config).await.unwrap();
+        (runtime, journal)
     }
 
     /// Starts a node that asks the last founder to be let in.
