@@ -174,11 +174,11 @@ impl Desk<'_> {
 
     fn reconfig(&mut self, xid: Xid, body: &mut Reader<'_>, turn: &mut Turn<'_>) {
         match body.record::<codec::Reconfig<'_>>() {
-            _ if self.server.config.ensemble.is_none() => {
+            Err(_) => self.refuse(xid, ErrorCode::MARSHALLING_ERROR, turn),
+            Ok(_) if self.server.config.ensemble.is_none() => {
                 self.refuse(xid, ErrorCode::RECONFIG_DISABLED, turn);
             }
             Ok(request) => self.reconfig = Reconfig::Asked(xid, Wanted::of(&request)),
-            Err(_) => self.refuse(xid, ErrorCode::MARSHALLING_ERROR, turn),
         }
     }
 
