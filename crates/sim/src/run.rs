@@ -73,6 +73,7 @@ fn act(settings: Settings, report: &mut Report) {
     report.quorum_served_after = phases.quorum_served_after();
     let clocks = phases.clocks();
     let history = phases.into_history();
+    seeded::leave();
     report
         .violations
         .extend(check_with_clocks(&history, clocks).into_iter().map(|violation| violation.to_string()));

@@ -22,21 +22,27 @@ pub(super) const RULE: &str = "registers are linearizable";
 const WINDOW: usize = 1000;
 /// How long the search of one window may take: not to know is to fail.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The same where other rules found the history wrong already: what is wrong takes the longest to search, and is known.
+const PATIENCE_WITH_THE_WRONG: Duration = Duration::from_millis(200);
 
 /// A register as the checker knows it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum State {
-    /// Whatever the first operation finds.
-    Any,
-    At {
-        version: i32,
-        tag: Option<Tag>,
-    },
+struct State {
+    version: i32,
+    /// The mark of its data; `None` where nobody read them.
+    tag: Option<Tag>,
+}
+
+impl State {
+    /// There is no such znode yet.
+    const ABSENT: Self = Self { version: -1, tag: None };
 }
 
 /// What was asked and answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Event {
+    /// What was there when the history, or the piece of it, began.
+    Begin(State),
     /// Created.
     Created(Tag),
     /// Set, which made the version. Without a mark it was some unanswered write whose data nobody read.
@@ -58,7 +64,7 @@ impl Event {
             Event::Created(_) => Some(0),
             Event::Set { made, .. } => Some(made),
             Event::Read { version, .. } | Event::Checked(version) => Some(version),
-            Event::MaySet { .. } | Event::OtherThan(_) => None,
+            Event::Begin(_) | Event::MaySet { .. } | Event::OtherThan(_) => None,
         }
     }
 }
@@ -72,30 +78,22 @@ impl Model for Register {
     type Metadata = ();
 
     fn init() -> State {
-        State::Any
+        State::ABSENT
     }
 
     fn step(state: &State, event: &Event) -> (bool, State) {
-        let version = match *state {
-            State::At { version, .. } => Some(version),
-            State::Any => None,
-        };
-        let is_any = *state == State::Any;
         match *event {
-            Event::Created(tag) => (version.is_none(), State::At { version: 0, tag: Some(tag) }),
+            Event::Begin(found) => (true, found),
+            Event::Created(tag) => (*state == State::ABSENT, State { version: 0, tag: Some(tag) }),
             Event::Set { tag, wanted, made } => {
-                let follows = version.is_some_and(|version| version + 1 == made) || is_any;
                 let is_wanted = wanted.is_none_or(|wanted| wanted + 1 == made);
-                (follows && is_wanted, State::At { version: made, tag })
+                (state.version + 1 == made && is_wanted, State { version: made, tag })
             }
             // All of them are pinned down before the search, or left out.
             Event::MaySet { .. } => (true, *state),
-            Event::Read { tag, version } => {
-                let seen = State::At { version, tag };
-                (is_any || *state == seen, seen)
-            }
-            Event::Checked(wanted) => (is_any || version == Some(wanted), *state),
-            Event::OtherThan(wanted) => (version != Some(wanted), *state),
+            Event::Read { tag, version } => (*state == State { version, tag }, *state),
+            Event::Checked(wanted) => (state.version == wanted, *state),
+            Event::OtherThan(wanted) => (state.version != wanted, *state),
         }
     }
 }
@@ -107,29 +105,55 @@ pub(super) fn check(history: &History, findings: &mut Findings) {
         let seen = evidence.get(&path).unwrap_or(&nothing);
         // Behind all that happened.
         let end = history.events.len() + 1;
+        let patience = if findings.0.is_empty() { PATIENCE } else { PATIENCE_WITH_THE_WRONG };
         match pin_down(operations, seen, end) {
             Ok(operations) => {
-                windows(operations, end).iter().for_each(|window| search(&path, window, findings))
+                let windows = windows(operations, end);
+                if let Some(problem) = windows.iter().find_map(|window| search(window, patience)) {
+                    findings.add(RULE, format!("{path}: {problem}"));
+                }
             }
             Err(problem) => findings.add(RULE, format!("{path}: {problem}")),
         }
     }
 }
 
-fn search(path: &str, window: &Operations, findings: &mut Findings) {
-    let count = window.len();
-    match check_operations_timeout::<Register>(window, PATIENCE) {
-        CheckResult::Ok => {}
-        CheckResult::Illegal => {
-            let (first, last) = (window[0].call_time, window[count - 1].call_time);
-            let what = format!("{path}: no order explains the {count} operations asked at {first} to {last}");
-            findings.add(RULE, what);
-        }
-        CheckResult::Unknown => {
-            let what = format!("{path}: no answer for {count} operations within {PATIENCE:?}");
-            findings.add(RULE, what);
-        }
+/// Why no order explains the window, if none does.
+fn search(window: &Operations, patience: Duration) -> Option<String> {
+    if let Some(problem) = goes_back(window) {
+        return Some(problem);
     }
+    let count = window.len() - 1;
+    match check_operations_timeout::<Register>(window, patience) {
+        CheckResult::Ok => None,
+        CheckResult::Illegal => {
+            let (first, last) = (window[1].call_time, window[count].call_time);
+            Some(format!("no order explains the {count} operations asked at {first} to {last}"))
+        }
+        CheckResult::Unknown => Some(format!("no answer for {count} operations within {patience:?}")),
+    }
+}
+
+/// An operation that knows of an older version than one that had ended before it was asked. The search would find it too,
+/// but only after it has tried every order of what is under way beside it.
+fn goes_back(window: &Operations) -> Option<String> {
+    let versioned = || window.iter().filter_map(|operation| Some((operation, operation.op.version()?)));
+    let mut ended: Vec<_> =
+        versioned().map(|(operation, version)| (operation.return_time, version)).collect();
+    ended.sort_unstable();
+    let mut ended = ended.into_iter().peekable();
+    let mut newest = (0, i32::MIN);
+    // A window is in the order of the calls.
+    versioned().find_map(|(operation, version)| {
+        while let Some(next) = ended.next_if(|(time, _)| *time < operation.call_time) {
+            newest = if next.1 > newest.1 { next } else { newest };
+        }
+        let (time, newest) = newest;
+        let asked = operation.call_time;
+        (newest > version).then(|| {
+            format!("version {version} at {asked}, when version {newest} had been answered at {time} already")
+        })
+    })
 }
 
 /// The versions of a register that anybody read, and whose data they had.
@@ -326,5 +350,36 @@ fn windows(operations: Operations, end: usize) -> Vec<Operations> {
         piece.sort_by_key(|operation| operation.call_time);
     }
     pieces.retain(|piece| !piece.is_empty());
+    pieces.iter_mut().for_each(begin);
     pieces
+}
+
+/// Says what was there before all of the piece: what the least version that it knows of was made from, or that version. A
+/// search that was free to begin anywhere would try every version, each with all that may come before it.
+fn begin(piece: &mut Operations) {
+    let least = piece.iter().filter_map(|operation| operation.op.version()).min();
+    let of_the_least = || piece.iter().map(|operation| operation.op).filter(|event| event.version() == least);
+    let found =
+        match (least, of_the_least().find(|event| matches!(event, Event::Created(_) | Event::Set { .. }))) {
+            (_, Some(Event::Created(_))) => State::ABSENT,
+            (Some(least), Some(_)) => State { version: least - 1, tag: None },
+            (Some(least), None) => {
+                let tag = of_the_least().find_map(|event| match event {
+                    Event::Read { tag, .. } => Some(tag),
+                    _ => None,
+                });
+                State { version: least, tag: tag.flatten() }
+            }
+            // Refusals alone: any other version explains them.
+            (None, _) => State { version: i32::MIN, tag: None },
+        };
+    let time = piece.first().map_or(0, |operation| operation.call_time);
+    let before = Operation {
+        client_id: None,
+        call_time: time - 1,
+        return_time: time - 1,
+        op: Event::Begin(found),
+        metadata: None,
+    };
+    piece.insert(0, before);
 }
