@@ -6,16 +6,37 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 mod harness;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use harness::{Cluster, pause, within};
+use harness::{Cluster, Names, pause, within};
 use runtime::SystemClock;
+
+/// Three nodes that have applied the numbers below 10, and their leader.
+async fn at_work() -> (Cluster, u64) {
+    let cluster = Cluster::start(3).await;
+    cluster.propose(1, 0..10);
+    cluster.converged(10).await;
+    let leader = cluster.leader().await;
+    (cluster, leader)
+}
 
 #[tokio::test]
 async fn a_single_node_serves_at_once() {
     let cluster = Cluster::start(1).await;
     cluster.propose(1, 0..100);
     within(Duration::from_secs(5), || cluster.node(1).own().len() == 100).await;
+}
+
+#[tokio::test]
+async fn nodes_whose_names_are_not_found_yet_wait_for_them() {
+    let names = Arc::new(Names::default());
+    let cluster = Cluster::start_with(Arc::clone(&names), 3).await;
+    cluster.propose(1, 0..10);
+    pause(Duration::from_secs(1)).await;
+    assert_eq!(cluster.node(1).own().len(), 0, "a node found others without their names");
+    names.publish();
+    cluster.converged(10).await;
 }
 
 #[tokio::test]
@@ -118,10 +139,7 @@ async fn a_barrier_on_a_follower_waits_for_what_was_committed_before() {
 
 #[tokio::test]
 async fn a_wiped_data_directory_is_refused_under_its_old_identity() {
-    let mut cluster = Cluster::start(3).await;
-    cluster.propose(1, 0..10);
-    cluster.converged(10).await;
-    let leader = cluster.leader().await;
+    let (mut cluster, leader) = at_work().await;
     let victim = if leader == 1 { 2 } else { 1 };
     cluster.kill(victim).await;
     cluster.wipe(victim);
@@ -132,10 +150,7 @@ async fn a_wiped_data_directory_is_refused_under_its_old_identity() {
 
 #[tokio::test]
 async fn a_data_directory_from_a_backup_is_refused() {
-    let mut cluster = Cluster::start(3).await;
-    cluster.propose(1, 0..10);
-    cluster.converged(10).await;
-    let leader = cluster.leader().await;
+    let (mut cluster, leader) = at_work().await;
     let victim = if leader == 1 { 2 } else { 1 };
     cluster.kill(victim).await;
     let backup = cluster.backup(victim);
@@ -160,10 +175,7 @@ async fn a_data_directory_from_a_backup_is_refused() {
 
 #[tokio::test]
 async fn a_backup_is_refused_by_a_node_that_was_only_told_of_a_newer_start() {
-    let mut cluster = Cluster::start(3).await;
-    cluster.propose(1, 0..10);
-    cluster.converged(10).await;
-    let leader = cluster.leader().await;
+    let (mut cluster, leader) = at_work().await;
     let others: Vec<u64> = (1..=3).filter(|node| *node != leader).collect();
     let (victim, absent) = (others[0], others[1]);
     cluster.kill(victim).await;
@@ -186,10 +198,7 @@ async fn a_backup_is_refused_by_a_node_that_was_only_told_of_a_newer_start() {
 
 #[tokio::test]
 async fn a_leader_without_a_quorum_says_so() {
-    let mut cluster = Cluster::start(3).await;
-    cluster.propose(1, 0..10);
-    cluster.converged(10).await;
-    let leader = cluster.leader().await;
+    let (mut cluster, leader) = at_work().await;
     for node in (1..=3).filter(|node| *node != leader) {
         assert!(!cluster.node(node).group.leads_with_quorum());
         assert!(cluster.node(leader).group.leads_with_quorum());
@@ -205,10 +214,7 @@ async fn a_leader_without_a_quorum_says_so() {
 
 #[tokio::test]
 async fn the_last_node_does_not_wait_for_an_heir() {
-    let mut cluster = Cluster::start(3).await;
-    cluster.propose(1, 0..10);
-    cluster.converged(10).await;
-    let leader = cluster.leader().await;
+    let (mut cluster, leader) = at_work().await;
     for node in (1..=3).filter(|node| *node != leader) {
         cluster.kill(node).await;
     }

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 use super::Lane;
+use super::complaints::Complaints;
 use super::frame::{self, FrameReader};
 use super::link::write_frames;
 use super::network::append_answer;
@@ -42,6 +43,8 @@ pub(crate) async fn run_listener(
     groups: Arc<Groups>,
 ) {
     let mut connections: Vec<Task> = Vec::new();
+    // A node that is refused knocks again and again, on every lane.
+    let complaints = Arc::new(Complaints::default());
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
@@ -51,10 +54,15 @@ pub(crate) async fn run_listener(
                     continue;
                 }
                 let (runtime, greeter, groups) = (runtime.clone(), greeter.clone(), groups.clone());
-                let spawner = runtime.clone();
+                let (spawner, complaints) = (runtime.clone(), Arc::clone(&complaints));
                 connections.push(spawner.spawn(Pool::Consensus, async move {
+                    let clock = runtime.clock.clone();
                     if let Err(why) = serve(runtime, stream, greeter, groups).await {
-                        warn!(%address, %why, "peer connection ended");
+                        if complaints.is_due(&why.to_string(), clock.now()) {
+                            warn!(%address, %why, "peer connection ended");
+                        } else {
+                            debug!(%address, %why, "peer connection ended");
+                        }
                     }
                 }));
             }

@@ -1,5 +1,7 @@
 //! Nodes in one process over loopback sockets and simulated disks.
 
+mod names;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,6 +17,8 @@ use journal::Journal;
 use parking_lot::Mutex;
 use runtime::disk::sim::{Crash, SimDisk};
 use runtime::{Network, Runtime, SeededEntropy, SystemClock, SystemNetwork, TokioPools};
+
+pub(crate) use names::Names;
 
 /// Everything applied, in order: `(proposer, number)`.
 #[derive(Default)]
@@ -129,6 +133,7 @@ impl Running {
 }
 
 pub(crate) struct Cluster {
+    network: Arc<dyn Network>,
     members: Vec<Member>,
     /// Nodes that join the cluster of those before.
     joiners: Vec<Member>,
@@ -143,13 +148,23 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn start(size: u64) -> Self {
+        Self::start_on(Arc::new(SystemNetwork), size, |port| format!("127.0.0.1:{port}")).await
+    }
+
+    /// Starts nodes whose members know each other by names.
+    pub(crate) async fn start_with(names: Arc<Names>, size: u64) -> Self {
+        Self::start_on(names, size, Names::of).await
+    }
+
+    async fn start_on(network: Arc<dyn Network>, size: u64, address: fn(u16) -> String) -> Self {
         let mut members = Vec::new();
         for node in 1..=size {
             let listener = SystemNetwork.listen("127.0.0.1:0").await.unwrap();
-            let address = listener.local_addr().unwrap().to_string();
+            let address = address(listener.local_addr().unwrap().port());
             members.push(Member { node: NodeId(node), address, voter: true });
         }
         let mut cluster = Self {
+            network,
             members,
             joiners: Vec::new(),
             disks: BTreeMap::new(),
@@ -196,7 +211,7 @@ impl Cluster {
         self.starts += 1;
         let handle = tokio::runtime::Handle::current();
         Runtime {
-            network: Arc::new(SystemNetwork),
+            network: Arc::clone(&self.network),
             disk: Arc::new(self.disks[&node].clone()),
             clock: SystemClock::clock(),
             entropy: Arc::new(SeededEntropy::new(self.starts)),
