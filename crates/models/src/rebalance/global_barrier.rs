@@ -1,6 +1,6 @@
 //! The global barrier protocol: all stop, then all get their share.
 
-use super::{Left, Link, MANY, Registry, Set, Write, granted, members};
+use super::{Left, Link, MANY, Registry, Set, Write, are_disjoint, granted, members};
 use crate::checker::{Fair, Property, Spec, Steps};
 use crate::model::{Model, guards};
 
@@ -175,8 +175,7 @@ impl GlobalBarrier {
         if link.is_up() && state.left.crashes > 0 {
             let mut next = state.clone();
             next.left.crashes -= 1;
-            let crashed = Link { crashed: true, write: link.write, ..Link::default() };
-            next.clients[me] = Client { link: crashed, ..Client::default() };
+            next.clients[me] = Client { link: link.crashed(), ..Client::default() };
             steps.push((Action::Crash(me), next));
         }
         if link.is_up() && state.left.isolations > 0 {
@@ -207,8 +206,7 @@ impl GlobalBarrier {
         // Whoever has lost its session begins anew, as the last.
         if link.cut_off && gave_up && !is_member {
             let mut next = state.clone();
-            let back = Link { write: link.write, ..Link::default() };
-            next.clients[me] = Client { link: back, ..Client::default() };
+            next.clients[me] = Client { link: link.anew(), ..Client::default() };
             next.registry.clients.push(me as u8);
             next.registry.dirty |= self.has(Guard::LookAgain);
             steps.push((Action::Heal(me), next));
@@ -226,12 +224,7 @@ impl GlobalBarrier {
     }
 
     fn nothing_used_twice(&self, state: &State) -> bool {
-        let mut used = 0;
-        state.clients.iter().all(|client| {
-            let is_free = used & client.running == 0;
-            used |= client.running;
-            is_free
-        })
+        are_disjoint(state.clients.iter().map(|client| client.running))
     }
 
     fn old_epochs_write_nothing(&self, before: &State, action: &Action, after: &State) -> bool {

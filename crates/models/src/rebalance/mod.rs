@@ -133,4 +133,24 @@ impl Link {
     fn is_up(&self) -> bool {
         !self.crashed && !self.cut_off
     }
+
+    /// Of a client that begins anew. What its former self sent is still under way.
+    fn anew(&self) -> Self {
+        Self { write: self.write, ..Self::default() }
+    }
+
+    /// Of a client that has crashed.
+    fn crashed(&self) -> Self {
+        Self { crashed: true, ..self.anew() }
+    }
+}
+
+/// Whether no resource is in two of the sets.
+fn are_disjoint(sets: impl Iterator<Item = Set>) -> bool {
+    let mut used = 0;
+    sets.into_iter().all(|set| {
+        let is_free = used & set == 0;
+        used |= set;
+        is_free
+    })
 }

@@ -1,6 +1,6 @@
 //! The resource barrier protocol: a barrier for each resource, held by its owner, awaited by the next.
 
-use super::{Left, Link, MANY, Registry, Set, Write, granted, is_even, members};
+use super::{Left, Link, MANY, Registry, Set, Write, are_disjoint, granted, is_even, members};
 use crate::checker::{Fair, Property, Spec, Steps};
 use crate::model::{Model, guards};
 
@@ -156,9 +156,7 @@ impl ResourceBarrier {
         if link.is_up() && state.left.crashes > 0 {
             let mut next = state.clone();
             next.left.crashes -= 1;
-            let write = link.write;
-            next.clients[me] =
-                Client { link: Link { crashed: true, write, ..Link::default() }, ..Client::default() };
+            next.clients[me] = Client { link: link.crashed(), ..Client::default() };
             steps.push((Action::Crash(me), next));
         }
         if link.is_up() && state.left.isolations > 0 {
@@ -190,11 +188,7 @@ impl ResourceBarrier {
             next.clients[me].link.cut_off = false;
             next.clients[me].notified = true;
             if !is_member {
-                next.clients[me] = Client {
-                    link: Link { write: link.write, ..Link::default() },
-                    notified: true,
-                    ..Client::default()
-                };
+                next.clients[me] = Client { link: link.anew(), notified: true, ..Client::default() };
                 next.registry.clients.push(me as u8);
                 next.registry.dirty |= self.has(Guard::LookAgain);
             }
@@ -221,12 +215,7 @@ impl ResourceBarrier {
     }
 
     fn nothing_used_twice(&self, state: &State) -> bool {
-        let mut used = 0;
-        state.clients.iter().all(|client| {
-            let is_free = used & client.running == 0;
-            used |= client.running;
-            is_free
-        })
+        are_disjoint(state.clients.iter().map(|client| client.running))
     }
 
     fn old_epochs_write_nothing(&self, before: &State, action: &Action, after: &State) -> bool {

@@ -1,5 +1,6 @@
 //! Links that are cut, lose, are slow or break.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use rand::Rng;
@@ -106,20 +107,31 @@ pub(super) fn cut_clients(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
     Cut::begin(scene.world, both(outward(node, &clients)))
 }
 
-/// A way pair that is cut for moments.
-struct Flaky {
+/// Links that are up for a while, then down for a while.
+struct Unsteady {
     ways: Vec<Way>,
     dropped_before: u64,
     is_cut: bool,
     turn_at: Duration,
+    /// How long they stay up, in milliseconds.
+    up: Range<u64>,
+    /// How long they stay down, in milliseconds.
+    down: Range<u64>,
 }
 
-impl Active for Flaky {
+impl Unsteady {
+    fn begin(world: &World, ways: Vec<Way>, up: Range<u64>, down: Range<u64>) -> Box<dyn Active> {
+        let dropped_before = sum(world, &ways, |traffic| traffic.dropped);
+        Box::new(Self { ways, dropped_before, is_cut: false, turn_at: world.elapsed(), up, down })
+    }
+}
+
+impl Active for Unsteady {
     fn watch(&mut self, world: &mut World, rng: &mut StdRng) -> bool {
         if world.elapsed() >= self.turn_at {
             self.is_cut = !self.is_cut;
-            let longest = if self.is_cut { 40 } else { 250 };
-            self.turn_at = world.elapsed() + Duration::from_millis(rng.random_range(1..longest));
+            let lasts = if self.is_cut { &self.down } else { &self.up };
+            self.turn_at = world.elapsed() + Duration::from_millis(rng.random_range(lasts.clone()));
             for way in &self.ways {
                 if self.is_cut { world.cut(*way) } else { world.mend(*way) }
             }
@@ -140,10 +152,7 @@ pub(super) fn flaky(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
     let mut to = others(scene.world, node);
     to.retain(|_| scene.rng.random_bool(0.5));
     let ways = both(outward(node, &to));
-    let dropped_before = sum(scene.world, &ways, |traffic| traffic.dropped);
-    let turn_at = scene.world.elapsed();
-    (!ways.is_empty())
-        .then(|| Box::new(Flaky { ways, dropped_before, is_cut: false, turn_at }) as Box<dyn Active>)
+    (!ways.is_empty()).then(|| Unsteady::begin(scene.world, ways, 1..250, 1..40))
 }
 
 pub(super) fn cut_client_host(scene: Scene<'_>) -> Option<Box<dyn Active>> {
@@ -167,42 +176,12 @@ pub(super) fn cut_off(scene: Scene<'_>, node: u64) -> Option<Box<dyn Active>> {
     Cut::begin(scene.world, ways)
 }
 
-/// A link that is up for a while, then down for a while.
-struct Flapping {
-    ways: Vec<Way>,
-    dropped_before: u64,
-    is_cut: bool,
-    turn_at: Duration,
-}
-
-impl Active for Flapping {
-    fn watch(&mut self, world: &mut World, rng: &mut StdRng) -> bool {
-        if world.elapsed() >= self.turn_at {
-            self.is_cut = !self.is_cut;
-            self.turn_at = world.elapsed() + Duration::from_millis(rng.random_range(100..1500));
-            for way in &self.ways {
-                if self.is_cut { world.cut(*way) } else { world.mend(*way) }
-            }
-        }
-        false
-    }
-
-    fn end(self: Box<Self>, world: &mut World, _roster: &mut Roster) -> u64 {
-        if self.is_cut {
-            self.ways.iter().for_each(|way| world.mend(*way));
-        }
-        sum(world, &self.ways, |traffic| traffic.dropped) - self.dropped_before
-    }
-}
-
 pub(super) fn flapping(mut scene: Scene<'_>) -> Option<Box<dyn Active>> {
     let node = scene.any_node();
     let peer = peers(scene.world, node).choose(scene.rng).copied()?;
     let one = Way { from: Host::Node(node), to: peer };
     let ways = if scene.rng.random_bool(0.5) { both(vec![one]) } else { vec![one] };
-    let dropped_before = sum(scene.world, &ways, |traffic| traffic.dropped);
-    let turn_at = scene.world.elapsed();
-    Some(Box::new(Flapping { ways, dropped_before, is_cut: false, turn_at }))
+    Some(Unsteady::begin(scene.world, ways, 100..1500, 100..1500))
 }
 
 /// A connection that is held for as long as it lasts: the peer's other lanes to the node work.
