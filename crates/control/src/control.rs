@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
-use runtime::{BoxFuture, Instant, Runtime};
+use runtime::{BoxFuture, Runtime};
 use tree::{Counters, Identity, Operation, SessionId, Text, WatchCounts, Zxid};
 
 use crate::budget::Budget;
@@ -18,6 +18,7 @@ use crate::log::{LogStatus, ReplicatedLog, Unavailable};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::pending::{Pending, Waiting};
+use crate::reach::Reach;
 use crate::replica::Replica;
 
 /// What a command costs in memory beside its bytes: its places in the queues between here and the log.
@@ -63,8 +64,7 @@ pub struct Control {
     pub(crate) budget: Budget,
     /// The clocks of all sessions, while this node leads.
     pub(crate) leading: Mutex<Option<Leading>>,
-    /// When the last report that a leader took was begun.
-    pub(crate) leader_reached: Mutex<Instant>,
+    pub(crate) reach: Mutex<Reach>,
     pub(crate) metrics: Metrics,
     /// When this process began, on the wall clock: what was written before is read again from the log.
     pub(crate) started_ms: i64,
@@ -85,7 +85,7 @@ impl Control {
             pending: Mutex::default(),
             connections: Mutex::default(),
             leading: Mutex::default(),
-            leader_reached: Mutex::new(runtime.clock.now()),
+            reach: Mutex::new(Reach::new(runtime.clock.now())),
             metrics: Metrics::default(),
             started_ms: runtime.clock.wall_ms(),
             log: OnceLock::new(),

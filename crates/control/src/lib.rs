@@ -34,6 +34,7 @@ pub mod loopback;
 mod metrics;
 mod outbox;
 mod pending;
+mod reach;
 mod reaper;
 mod replica;
 mod snapshot;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use runtime::{BoxFuture, Instant};
-use tree::{Command, Operation, Owner, SessionId};
+use tree::{Command, Operation, Owner, SessionId, Zxid};
 
 use crate::control::Control;
 use crate::delivery::CloseReason;
@@ -28,7 +28,7 @@ pub(crate) struct Leading {
 struct Report {
     began: Instant,
     sessions: Vec<SessionId>,
-    sent: BoxFuture<'static, Result<(), Unavailable>>,
+    sent: BoxFuture<'static, Result<Zxid, Unavailable>>,
 }
 
 /// What this node owes the leader.
@@ -41,9 +41,14 @@ struct Reporter {
 }
 
 impl Control {
-    /// For how long this node has not reached a leader: below a tick while all is well.
+    /// For how long this node has not been in step with a leader: below a tick while all is well.
     pub fn leader_unreached_for(&self) -> Duration {
-        self.runtime.clock.now().saturating_since(*self.leader_reached.lock())
+        self.runtime.clock.now().saturating_since(self.leader_reached())
+    }
+
+    /// When the last report was begun that a leader took, and whose state then is applied here by now.
+    fn leader_reached(&self) -> Instant {
+        self.reach.lock().last(self.zxid())
     }
 
     /// When each session will have been silent for too long if nothing is heard of it, in milliseconds from now and rounded up
@@ -64,21 +69,22 @@ impl Control {
         self.status().filter(|status| status.role != Role::Looking && !self.is_cut_off())
     }
 
-    /// Another node, or this one, has heard of these sessions. To be called on the leader.
+    /// Another node, or this one, has heard of these sessions. To be called on the leader. Returns the last transaction that
+    /// is applied here: a node that has not applied it yet is behind.
     ///
     /// # Errors
     /// When this node does not lead: the report must go to the leader.
     pub fn on_report<'a>(
         &self,
         sessions: impl IntoIterator<Item = &'a SessionId>,
-    ) -> Result<(), Unavailable> {
+    ) -> Result<Zxid, Unavailable> {
         self.follow_leadership();
         let mut leading = self.leading.lock();
         let tracker = &mut leading.as_mut().ok_or(Unavailable)?.tracker;
         for session in sessions {
             tracker.touch(*session);
         }
-        Ok(())
+        Ok(self.zxid())
     }
 
     /// Reports and expires every half tick, and isolates, for ever.
@@ -93,8 +99,8 @@ impl Control {
             tokio::select! {
                 biased;
                 result = reporter.sent() => {
-                    if let Some(began) = reporter.on_sent(result, clock.now() + interval / 5) {
-                        *self.leader_reached.lock() = began;
+                    if let Some((began, zxid)) = reporter.on_sent(result, clock.now() + interval / 5) {
+                        self.reach.lock().on_taken(began, zxid);
                     }
                 }
                 () = clock.sleep_until(wake) => {
@@ -172,7 +178,7 @@ impl Control {
     /// Ends the connections whose session the leader may give up soon without this node learning of it. The clients then
     /// have a third of their timeout left to find a better node. Those that wait for a session need not wait here.
     fn close_isolated(&self, now: Instant) {
-        let reached = *self.leader_reached.lock();
+        let reached = self.leader_reached();
         let connections = self.connections.lock();
         for outbox in connections.iter() {
             let (since, patience) = match outbox.binding() {
@@ -192,7 +198,7 @@ impl Control {
 
 impl Reporter {
     /// Completes when the report that is under way has arrived or failed; never, if there is none.
-    async fn sent(&mut self) -> Result<(), Unavailable> {
+    async fn sent(&mut self) -> Result<Zxid, Unavailable> {
         match &mut self.under_way {
             Some(report) => report.sent.as_mut().await,
             None => std::future::pending().await,
@@ -202,7 +208,7 @@ impl Reporter {
     fn begin(
         &mut self,
         now: Instant,
-        send: impl FnOnce(Vec<SessionId>) -> BoxFuture<'static, Result<(), Unavailable>>,
+        send: impl FnOnce(Vec<SessionId>) -> BoxFuture<'static, Result<Zxid, Unavailable>>,
     ) {
         self.retry = None;
         if self.under_way.is_none() {
@@ -211,14 +217,14 @@ impl Reporter {
         }
     }
 
-    /// When the report was begun, if the leader has taken it.
-    fn on_sent(&mut self, result: Result<(), Unavailable>, retry: Instant) -> Option<Instant> {
+    /// When the report was begun and where the leader stood, if it has taken it.
+    fn on_sent(&mut self, result: Result<Zxid, Unavailable>, retry: Instant) -> Option<(Instant, Zxid)> {
         let report = self.under_way.take()?;
-        if result.is_err() {
+        let Ok(zxid) = result else {
             self.unreported.extend(report.sessions);
             self.retry = Some(retry);
             return None;
-        }
-        Some(report.began)
+        };
+        Some((report.began, zxid))
     }
 }

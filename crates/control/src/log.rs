@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use runtime::BoxFuture;
 use thiserror::Error;
-use tree::SessionId;
+use tree::{SessionId, Zxid};
 
 /// The replicated log that orders this node's commands with those of all others.
 ///
@@ -21,9 +21,10 @@ pub trait ReplicatedLog: Send + Sync {
     fn barrier(&self) -> BoxFuture<'static, Result<(), Unavailable>>;
 
     /// Brings a list of sessions that were active on this node to the leader, for its
-    /// [`Control::on_report`](crate::Control::on_report). `Ok` when the leader has taken it and a quorum has confirmed after
-    /// that that it leads. The list may be empty: the report shows also that this node still reaches the leader.
-    fn report_active(&self, sessions: Vec<SessionId>) -> BoxFuture<'static, Result<(), Unavailable>>;
+    /// [`Control::on_report`](crate::Control::on_report), and returns what that returned. `Ok` when the leader has taken it
+    /// and a quorum has confirmed after that that it leads. The list may be empty: the report shows also that this node
+    /// still reaches the leader.
+    fn report_active(&self, sessions: Vec<SessionId>) -> BoxFuture<'static, Result<Zxid, Unavailable>>;
 
     /// Where this node stands at the moment.
     fn status(&self) -> LogStatus;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use runtime::{BoxFuture, Pool, Runtime};
 use tokio::sync::watch;
-use tree::SessionId;
+use tree::{SessionId, Zxid};
 
 use crate::control::Control;
 use crate::entry::{AppliedCommand, AppliedEntry};
@@ -195,7 +195,7 @@ impl ReplicatedLog for Handle {
         })
     }
 
-    fn report_active(&self, sessions: Vec<SessionId>) -> BoxFuture<'static, Result<(), Unavailable>> {
+    fn report_active(&self, sessions: Vec<SessionId>) -> BoxFuture<'static, Result<Zxid, Unavailable>> {
         let state = self.log.state.lock();
         let connected = state.members.get(&self.node).is_some_and(|member| member.connected);
         let leader = state.leader.and_then(|leader| state.members.get(&leader)?.control.upgrade());

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use runtime::{BoxFuture, Runtime, SeededEntropy, SystemClock, SystemDisk, SystemNetwork, TokioPools};
 use tree::{
     Acl, ChunkLimits, Command, Create, CreateMode, EnsembleMember, ErrorCode, EventKind, Identity, Operation,
-    Password, Permissions, Reply, SessionId, SetData, WatchKind,
+    Password, Permissions, Reply, SessionId, SetData, WatchKind, Zxid,
 };
 
 use crate::loopback::Loopback;
@@ -72,10 +72,10 @@ impl ReplicatedLog for ByHand {
         Box::pin(async { Ok(()) })
     }
 
-    fn report_active(&self, _: Vec<SessionId>) -> BoxFuture<'static, Result<(), Unavailable>> {
+    fn report_active(&self, _: Vec<SessionId>) -> BoxFuture<'static, Result<Zxid, Unavailable>> {
         match self.cut_off.load(Ordering::Relaxed) {
             true => Box::pin(std::future::pending()),
-            false => Box::pin(async { Ok(()) }),
+            false => Box::pin(async { Ok(Zxid(0)) }),
         }
     }
 

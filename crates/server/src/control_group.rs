@@ -13,7 +13,7 @@ use control::{
 use parking_lot::Mutex;
 use runtime::BoxFuture;
 use tracing::warn;
-use tree::{ChunkLimits, EnsembleMember, SessionId, Text};
+use tree::{ChunkLimits, EnsembleMember, SessionId, Text, Zxid};
 
 /// What a call to the leader is about: sessions that were active on the calling node, 8 bytes each.
 const TOPIC_ACTIVE_SESSIONS: u32 = 1;
@@ -101,7 +101,7 @@ impl ReplicatedLog for GroupLog {
         Box::pin(async move { group.barrier().await.map_err(|_| Unavailable) })
     }
 
-    fn report_active(&self, sessions: Vec<SessionId>) -> BoxFuture<'static, Result<(), Unavailable>> {
+    fn report_active(&self, sessions: Vec<SessionId>) -> BoxFuture<'static, Result<Zxid, Unavailable>> {
         let group = self.group.clone();
         let mut body = BytesMut::with_capacity(sessions.len() * 8);
         sessions.iter().for_each(|session| body.put_i64(session.0));
@@ -113,7 +113,9 @@ impl ReplicatedLog for GroupLog {
             if !failure.is_empty() && failure != known {
                 warn!(why = %failure, "the leader was not told which sessions are active here");
             }
-            taken.map(drop).map_err(|_| Unavailable)
+            let mut answer = taken.map_err(|_| Unavailable)?;
+            // Nodes of before say only that they have taken it.
+            Ok(Zxid(answer.try_get_i64().unwrap_or_default()))
         })
     }
 
@@ -161,5 +163,6 @@ fn handle_call(control: &Control, topic: u32, mut body: Bytes) -> Result<Bytes, 
     while body.len() >= 8 {
         sessions.push(SessionId(body.get_i64()));
     }
-    control.on_report(&sessions).map(|()| Bytes::new()).map_err(|error| error.to_string())
+    let zxid = control.on_report(&sessions).map_err(|error| error.to_string())?;
+    Ok(Bytes::copy_from_slice(&zxid.0.to_be_bytes()))
 }

@@ -113,6 +113,9 @@ fn main() -> anyhow::Result<ExitCode> {
     let clean = match Args::parse().command {
         Command::Run { seeds, first, jobs, how, json } => run_many(first..first + seeds, jobs, &how, json)?,
         Command::Work { first, end, step, how } => {
+            // Nobody would read what it finds.
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+                .context("end with the simulator that shares out the work")?;
             for seed in (first..end).step_by(step) {
                 print(&format!("{}\n", serde_json::to_string(&run_one(seed, &how)?)?));
             }

@@ -255,6 +255,29 @@ fn a_node_that_does_not_reach_the_leader_sends_its_clients_away_in_time() {
 }
 
 #[test]
+fn a_node_that_applies_nothing_any_more_sends_its_clients_away_in_time() {
+    run(async {
+        let cluster = Cluster::start(3);
+        let mut client = cluster.connect(2);
+        client.begin_session(9000).await;
+        client.call(&create("/e", b"", EPHEMERAL)).await;
+        let mut writer = cluster.client(1).await;
+        cluster.settle().await;
+        // As with a disk that hangs: the leader is reached, and what it has done is not.
+        cluster.log.hold(2);
+        writer.create("/a", b"").await;
+        for _ in 0..4 {
+            cluster.clock().sleep(Duration::from_secs(1)).await;
+            assert!(client.exists("/e").await, "reads go on");
+        }
+        cluster.clock().sleep(Duration::from_secs(4)).await;
+        assert!(client.is_closed().await);
+        let mut elsewhere = take_up(&cluster, 3, &client).await;
+        assert!(elsewhere.exists("/e").await);
+    });
+}
+
+#[test]
 fn a_client_that_has_seen_more_than_the_node_is_sent_away_without_a_word() {
     run(async {
         let cluster = Cluster::start(2);
