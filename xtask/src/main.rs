@@ -33,6 +33,8 @@ enum Command {
     Mutants(mutants::Args),
     /// Measure Quorate side by side with ZooKeeper
     BenchCompare(compare::Args),
+    /// Draw throughput over time while nodes die and come back, of Quorate and ZooKeeper
+    BenchFailures(compare::failures::Args),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Sim(args) => sim::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::BenchCompare(args) => compare::run(&args),
+        Command::BenchFailures(args) => compare::failures::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -40,6 +40,9 @@ pub struct Args {
     /// Go on after a lost connection, at the next server and with the same session
     #[arg(long)]
     pub reconnect: bool,
+    /// Report also how many requests were answered in each stretch of so many milliseconds; 0 leaves that out
+    #[arg(long, default_value_t = 0)]
+    pub series_ms: u64,
     /// Server processes whose processor time and memory to report
     #[arg(long, value_delimiter = ',')]
     pub pids: Vec<u32>,

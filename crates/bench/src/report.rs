@@ -49,6 +49,10 @@ pub(crate) struct Report {
     pub(crate) processes: Vec<Process>,
     /// Seconds that making the znodes took; 0 when they were there.
     pub(crate) prefill_secs: f64,
+    /// When measuring began, in milliseconds since 1970.
+    pub(crate) began_unix_ms: u64,
+    /// Answers without error in each stretch of `--series-ms`; absent without it.
+    pub(crate) answers_each: Option<Vec<u64>>,
 }
 
 /// Percentiles, in microseconds.

@@ -51,6 +51,20 @@ impl Generator {
         start(&mut command)
     }
 
+    /// The same, which reports also how many answers came in each stretch of `stretch_ms`.
+    pub(crate) fn start_series_through_faults(
+        &self,
+        load: &Load<'_>,
+        servers: &[String],
+        secs: f64,
+        stretch_ms: u64,
+    ) -> Result<Running> {
+        let mut command = self.command(load, servers);
+        command.args(["--secs", &secs.to_string(), "--warmup-secs", "0", "--reconnect"]);
+        command.args(["--series-ms", &stretch_ms.to_string()]);
+        start(&mut command)
+    }
+
     /// Makes `znodes` znodes and no load.
     pub(crate) fn prefill(&self, servers: &[String], znodes: usize) -> Result<Report> {
         let mut command = self.command(&Load { op: "get", conns: 1, pipeline: 1 }, servers);
@@ -90,6 +104,14 @@ impl Report {
     pub(crate) fn number(&self, pointer: &str) -> Result<f64> {
         let found = self.0.pointer(pointer).and_then(Value::as_f64);
         found.with_context(|| format!("the load generator's report has no number at {pointer}: {}", self.0))
+    }
+
+    /// The whole numbers at `pointer`.
+    pub(crate) fn numbers(&self, pointer: &str) -> Result<Vec<u64>> {
+        let found = self.0.pointer(pointer).and_then(Value::as_array);
+        let found = found.with_context(|| format!("the load generator's report has no list at {pointer}"))?;
+        let numbers = found.iter().map(|number| number.as_u64().context("a count is no whole number"));
+        numbers.collect()
     }
 }
 

@@ -4,6 +4,7 @@
 //! is the ratio of medians: absolute numbers say more about the machine.
 
 mod cluster;
+pub(crate) mod failures;
 mod figures;
 mod generator;
 mod limits;

@@ -5,6 +5,7 @@ mod keys;
 mod link;
 mod pipeline;
 mod prefill;
+mod series;
 mod tally;
 mod workload;
 
@@ -12,7 +13,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Barrier;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use tokio::runtime::{Builder, Runtime};
@@ -65,11 +66,12 @@ fn load(args: &Args, run: i64, data: &[u8]) -> Result<Report> {
         connected.wait();
         let window = window(args, Instant::now());
         sleep_until(window.from);
+        let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let before = usages(&pids)?;
         sleep_until(window.until);
         let after = usages(&pids)?;
 
-        let mut tally = Tally::new(window);
+        let mut tally = Tally::new(window, args.series_ms);
         let mut finished =
             threads.into_iter().map(|each| each.join().expect("a generator thread does not panic"));
         if let Some(first) = finished.next() {
@@ -78,7 +80,7 @@ fn load(args: &Args, run: i64, data: &[u8]) -> Result<Report> {
         for other in finished {
             tally.add(&other?);
         }
-        report(args, &tally, &before, &after)
+        report(args, &tally, began, &before, &after)
     })
 }
 
@@ -101,7 +103,7 @@ fn thread_load(args: &Args, run: i64, data: &[u8], thread: usize, connected: &Ba
     });
     // Also when a connection failed: the others wait.
     connected.wait();
-    let tally = Rc::new(RefCell::new(Tally::new(window(args, Instant::now()))));
+    let tally = Rc::new(RefCell::new(Tally::new(window(args, Instant::now()), args.series_ms)));
     let local = LocalSet::new();
     let drivers = opened?.into_iter().map(|(servers, workload, link, identity)| Driver {
         servers,
@@ -151,7 +153,7 @@ async fn open(
     Ok((servers, workload, link, identity))
 }
 
-fn report(args: &Args, tally: &Tally, before: &[Usage], after: &[Usage]) -> Result<Report> {
+fn report(args: &Args, tally: &Tally, began: Duration, before: &[Usage], after: &[Usage]) -> Result<Report> {
     let spent: Vec<f64> = before.iter().zip(after).map(|(b, a)| a.cpu_seconds - b.cpu_seconds).collect();
     let (generator, servers) = spent.split_last().context("the generator measures itself last")?;
     let ops = tally.ops as f64;
@@ -182,6 +184,8 @@ fn report(args: &Args, tally: &Tally, before: &[Usage], after: &[Usage]) -> Resu
             .then(|| per(servers.iter().sum::<f64>() * 1e6, ops)),
         processes,
         prefill_secs: 0.0,
+        began_unix_ms: began.as_millis() as u64,
+        answers_each: tally.series.counts(),
     })
 }
 

@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 use zookeeper::codec::ErrorCode;
 
 use super::pipeline::Answer;
+use super::series::Series;
 use crate::report::Latency;
 
 /// When to measure: answers before and after count for nothing.
@@ -49,6 +50,8 @@ pub(crate) struct Tally {
     /// Nanoseconds from request to answer, of answers without error.
     latencies_ns: Histogram<u64>,
     pub(crate) ops: u64,
+    /// When they came.
+    pub(crate) series: Series,
     /// Of the answers without error.
     pub(crate) received_bytes: u64,
     pub(crate) error_codes: BTreeMap<i32, u64>,
@@ -63,13 +66,15 @@ const LATENCY_NS_MAX: u64 = 600_000_000_000;
 const SIGNIFICANT_DIGITS: u8 = 3;
 
 impl Tally {
-    pub(crate) fn new(window: Window) -> Self {
+    /// An empty one, whose series has stretches of `series_ms`.
+    pub(crate) fn new(window: Window, series_ms: u64) -> Self {
         let latencies_ns = Histogram::new_with_bounds(1, LATENCY_NS_MAX, SIGNIFICANT_DIGITS)
             .expect("the bounds are in order and the digits at most 5");
         Self {
             window,
             latencies_ns,
             ops: 0,
+            series: Series::new(series_ms),
             received_bytes: 0,
             error_codes: BTreeMap::new(),
             connections_lost: 0,
@@ -89,6 +94,7 @@ impl Tally {
             return;
         }
         self.ops += 1;
+        self.series.count(now - self.window.from);
         self.received_bytes += answer.bytes as u64;
         self.latencies_ns.saturating_record((now - answer.sent).as_nanos() as u64);
         self.pause.answered(now, &self.window);
@@ -104,6 +110,7 @@ impl Tally {
     pub(crate) fn add(&mut self, other: &Tally) {
         self.latencies_ns.add(&other.latencies_ns).expect("both histograms have the same bounds");
         self.ops += other.ops;
+        self.series.add(&other.series);
         self.received_bytes += other.received_bytes;
         for (code, count) in &other.error_codes {
             *self.error_codes.entry(*code).or_default() += count;
@@ -151,7 +158,7 @@ mod tests {
     #[test]
     fn only_what_is_answered_inside_the_window_counts() {
         let window = window();
-        let mut tally = Tally::new(window);
+        let mut tally = Tally::new(window, 0);
         for at_ms in [1_000, 9_000, 10_001] {
             let (answer, now) = answer(&window, at_ms);
             tally.answer(answer, now);
@@ -166,7 +173,7 @@ mod tests {
             [(vec![4_000, 5_000], 5_000), (vec![7_000, 8_000], 7_000), (vec![], 10_000)]
         {
             let window = window();
-            let mut tally = Tally::new(window);
+            let mut tally = Tally::new(window, 0);
             for at_ms in answers {
                 let (answer, now) = answer(&window, at_ms);
                 tally.answer(answer, now);
@@ -178,7 +185,7 @@ mod tests {
     #[test]
     fn errors_are_counted_apart() {
         let window = window();
-        let mut tally = Tally::new(window);
+        let mut tally = Tally::new(window, 0);
         let (answer, now) = answer(&window, 5);
         tally.answer(Answer { error: ErrorCode::NO_NODE, ..answer }, now);
         assert_eq!(tally.ops, 0);
