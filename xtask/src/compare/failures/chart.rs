@@ -55,10 +55,12 @@ fn draw_strip(strip: &Strip<'_>, top: f64, secs: u64, x: &impl Fn(f64) -> f64) -
         let (label, below) = (LEFT - 6.0, at + 4.0);
         push(&mut svg, format_args!(r#"<text class="scale" x="{label}" y="{below:.1}">{rate:.0}</text>"#));
     }
-    for (at_ms, what) in &strip.marks {
-        let (at, bottom, above) = (x(*at_ms as f64), top + STRIP, top - 6.0);
+    for (number, (at_ms, what)) in strip.marks.iter().enumerate() {
+        let (at, bottom) = (x(*at_ms as f64), top + STRIP);
+        // Neighbours are in two rows: a long text does not run into the next.
+        let row = if number % 2 == 0 { top - 6.0 } else { top + 12.0 };
         push(&mut svg, format_args!(r#"<path class="mark" d="M{at:.1} {top:.1}V{bottom:.1}"/>"#));
-        push(&mut svg, format_args!(r#"<text class="event" x="{at:.1}" y="{above:.1}">{what}</text>"#));
+        push(&mut svg, format_args!(r#"<text class="event" x="{:.1}" y="{row:.1}">{what}</text>"#, at + 3.0));
     }
     let class = if strip.is_ours { "ours" } else { "theirs" };
     push(&mut svg, format_args!(r#"<path class="{class}" d=""#));
