@@ -1,0 +1,66 @@
+package quorate.interop.curator;
+
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.curator.framework.CuratorFramework;
+import org.apache.curator.framework.recipes.barriers.DistributedDoubleBarrier;
+import org.apache.zookeeper.KeeperException;
+
+/**
+ * {@link DistributedDoubleBarrier}: nobody is in before all have come, nobody is out before all have gone.
+ *
+ * <p>Curator's class does not protect its creates: one whose answer is lost ends as "node exists", and the members that
+ * wait then do so in vain. Such a round is a disturbed one, and each round has a barrier of its own.
+ */
+final class DoubleBarrier extends Recipe {
+    private static final int MEMBERS = 3;
+    private static final int WAIT_SECONDS = 8;
+
+    private Team team;
+    private int count;
+
+    DoubleBarrier() {
+        super("double-barrier", 1);
+    }
+
+    @Override
+    void prepare(CuratorFramework client) {
+        team = new Team(site(), MEMBERS);
+    }
+
+    @Override
+    void round(CuratorFramework client, int contender) throws Exception {
+        String path = folder() + "/barrier-" + count++;
+        AtomicInteger coming = new AtomicInteger();
+        AtomicInteger going = new AtomicInteger();
+        Queue<String> early = new ConcurrentLinkedQueue<>();
+        Team.join(team.start(member -> {
+            DistributedDoubleBarrier barrier = new DistributedDoubleBarrier(member, path, MEMBERS);
+            coming.incrementAndGet();
+            expectDone(barrier.enter(WAIT_SECONDS, TimeUnit.SECONDS), path);
+            if (coming.get() < MEMBERS) {
+                early.add("a member entered before all had come");
+            }
+            going.incrementAndGet();
+            expectDone(barrier.leave(WAIT_SECONDS, TimeUnit.SECONDS), path);
+            if (going.get() < MEMBERS) {
+                early.add("a member left before all had gone");
+            }
+        }));
+        // One that gave up waiting counts as gone: only of a round without such is anything to be said.
+        early.forEach(this::wrong);
+    }
+
+    private static void expectDone(boolean done, String path) throws KeeperException {
+        if (!done) {
+            throw new KeeperException.OperationTimeoutException();
+        }
+    }
+
+    @Override
+    void finish(CuratorFramework client) {
+        team.close();
+    }
+}
