@@ -4,14 +4,12 @@
 const NAMES = [
     'create',
     'remove',
-    'removeRecursive',
     'setData',
     'getData',
     'setACL',
     'getACL',
     'exists',
     'getChildren',
-    'listSubTreeBFS',
     'mkdirp',
 ];
 

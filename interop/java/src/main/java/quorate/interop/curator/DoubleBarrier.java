@@ -11,12 +11,14 @@ import org.apache.zookeeper.KeeperException;
 /**
  * {@link DistributedDoubleBarrier}: nobody is in before all have come, nobody is out before all have gone.
  *
- * <p>Curator's class does not protect its creates: one whose answer is lost ends as "node exists", and the members that
- * wait then do so in vain. Such a round is a disturbed one, and each round has a barrier of its own.
+ * <p>Each round has a barrier of its own, because Curator's class does not survive a lost connection: its create is not
+ * protected, so that one whose answer is lost ends as "node exists" and the others wait in vain; and it takes the news of
+ * a reconnect for that of the barrier, and lets its member in.
  */
 final class DoubleBarrier extends Recipe {
     private static final int MEMBERS = 3;
     private static final int WAIT_SECONDS = 8;
+    private static final int NEWS_OF_A_LOST_CONNECTION_MS = 500;
 
     private Team team;
     private int count;
@@ -32,6 +34,7 @@ final class DoubleBarrier extends Recipe {
 
     @Override
     void round(CuratorFramework client, int contender) throws Exception {
+        int suspended = site().suspended();
         String path = folder() + "/barrier-" + count++;
         AtomicInteger coming = new AtomicInteger();
         AtomicInteger going = new AtomicInteger();
@@ -49,8 +52,13 @@ final class DoubleBarrier extends Recipe {
                 early.add("a member left before all had gone");
             }
         }));
-        // One that gave up waiting counts as gone: only of a round without such is anything to be said.
-        early.forEach(this::wrong);
+        // One that gave up waiting counts as gone, which has thrown here.
+        if (!early.isEmpty()) {
+            Thread.sleep(NEWS_OF_A_LOST_CONNECTION_MS);
+            if (site().suspended() == suspended) {
+                early.forEach(this::wrong);
+            }
+        }
     }
 
     private static void expectDone(boolean done, String path) throws KeeperException {
