@@ -27,7 +27,7 @@ function call(send) {
     return new Promise((resolve, reject) => {
         send((error, ...results) => {
             if (error) {
-                reject(Object.assign(error, { results: results[0] }));
+                reject(error);
             } else {
                 resolve(results.length > 1 ? results : results[0]);
             }

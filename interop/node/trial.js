@@ -36,12 +36,11 @@ class Trial {
     async refused(request, name) {
         const error = await request.then(
             () => assert.fail(`went through instead of failing with ${name}`),
-            (error_) => error_,
+            (failure) => failure,
         );
         if (error.name !== name) {
             throw error;
         }
-        return error;
     }
 }
 
