@@ -20,6 +20,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--server", choices=["quorate", "zookeeper"], default="quorate", help="what to test")
     parser.addoption("--binary", type=Path, default=_TARGET / "release" / "quorate", help="the quorate program")
     parser.addoption("--java", type=Path, default=_TARGET / "interop-java", help="where Maven has built interop/java")
+    parser.addoption("--go", type=Path, default=_TARGET / "interop-go", help="where Go has built interop/go")
+    parser.addoption("--node", type=Path, default=_TARGET / "interop-node", help="where npm has installed for interop/node")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -74,6 +76,18 @@ def is_quorate(request: pytest.FixtureRequest) -> bool:
 def java(request: pytest.FixtureRequest) -> Path:
     """The build folder of interop/java."""
     return request.config.getoption("--java")
+
+
+@pytest.fixture(scope="session")
+def go(request: pytest.FixtureRequest) -> Path:
+    """The build folder of interop/go."""
+    return request.config.getoption("--go")
+
+
+@pytest.fixture(scope="session")
+def node_modules(request: pytest.FixtureRequest) -> Path:
+    """The packages that interop/node needs."""
+    return request.config.getoption("--node") / "node_modules"
 
 
 @pytest.fixture(scope="session")

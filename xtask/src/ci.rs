@@ -13,7 +13,7 @@ pub(crate) struct Args {
     /// Leave out the fault tests on real processes, which take four minutes and need root
     #[arg(long)]
     skip_chaos: bool,
-    /// Leave out the third-party clients, which need Python, Java and Maven
+    /// Leave out the third-party clients, which need Python, Java and Maven, Go, Node and npm
     #[arg(long)]
     skip_interop: bool,
 }

@@ -1,12 +1,13 @@
 //! `cargo xtask interop`: clients that nobody here wrote, against real processes (the folder `interop`).
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod builds;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::shell::{program, quorate_binary, root, step, succeeds, target};
+pub(crate) use builds::java;
+
+use crate::shell::{program, quorate_binary, root, step};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -25,6 +26,10 @@ impl Args {
     pub(crate) fn all() -> Self {
         Self { only: Vec::new(), server: Server::Quorate, pytest: Vec::new() }
     }
+
+    fn includes(&self, suite: Suite) -> bool {
+        self.only.is_empty() || self.only.contains(&suite)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -33,6 +38,12 @@ enum Suite {
     Kazoo,
     /// ZooKeeper's own Java client and its command line
     Java,
+    /// Curator's recipes while nodes are killed
+    Curator,
+    /// Go's client, also while nodes are killed
+    Go,
+    /// JavaScript's client, also while nodes are killed
+    Node,
     /// Killed nodes under load
     Faults,
     /// Bytes that are no requests
@@ -61,6 +72,9 @@ impl Suite {
                 "test_config.py",
             ],
             Suite::Java => &["test_java.py"],
+            Suite::Curator => &["test_curator.py"],
+            Suite::Go => &["test_go.py"],
+            Suite::Node => &["test_node.py"],
             Suite::Faults => &["test_audit.py", "test_faults.py"],
             Suite::Malformed => &["test_malformed.py"],
             Suite::Tls => &["test_tls.py"],
@@ -76,10 +90,16 @@ enum Server {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let python = python()?;
+    let python = builds::python()?;
     let mut pytest = program(python);
     pytest.current_dir(root().join("interop")).env("PYTHONDONTWRITEBYTECODE", "1").args(["-m", "pytest"]);
     pytest.arg("--rootdir=.").arg(format!("--java={}", java()?.display()));
+    if args.includes(Suite::Go) {
+        pytest.arg(format!("--go={}", builds::go()?.display()));
+    }
+    if args.includes(Suite::Node) {
+        pytest.arg(format!("--node={}", builds::node()?.display()));
+    }
     match args.server {
         Server::Quorate => pytest.arg(format!("--binary={}", quorate_binary()?.display())),
         Server::Zookeeper => pytest.arg("--server=zookeeper"),
@@ -87,62 +107,4 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     pytest.args(args.only.iter().flat_map(|suite| suite.files()).map(|file| format!("tests/{file}")));
     pytest.args(&args.pytest);
     step("third-party clients", &mut pytest)
-}
-
-/// The interpreter of a virtual environment with exactly what `requirements.txt` names, made when it is missing or old.
-fn python() -> Result<PathBuf> {
-    let environment = target().join("interop-venv");
-    let python = environment.join("bin/python");
-    let requirements = root().join("interop/requirements.txt");
-    let wanted =
-        fs::read_to_string(&requirements).with_context(|| format!("read {}", requirements.display()))?;
-    let installed = environment.join("requirements.txt");
-    if fs::read_to_string(&installed).is_ok_and(|text| text == wanted)
-        && succeeds(program(&python).arg("--version"))
-    {
-        return Ok(python);
-    }
-    step("make a Python environment", program("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
-    step(
-        "install the Python clients",
-        program(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements),
-    )?;
-    fs::write(&installed, wanted).with_context(|| format!("write {}", installed.display()))?;
-    Ok(python)
-}
-
-/// The folder where Maven has put ZooKeeper's jars and our program that uses them.
-pub(crate) fn java() -> Result<PathBuf> {
-    let build = target().join("interop-java");
-    if is_newer(&build.join("built"), &root().join("interop/java"))? {
-        return Ok(build);
-    }
-    step(
-        "build the Java client",
-        program("mvn")
-            .args(["--quiet", "--batch-mode", "package", "--file"])
-            .arg(root().join("interop/java/pom.xml"))
-            .arg(format!("-Dbuild.folder={}", build.display())),
-    )?;
-    fs::write(build.join("built"), "").context("mark the Java client as built")?;
-    Ok(build)
-}
-
-/// Whether `file` was written after everything in `folder`.
-fn is_newer(file: &Path, folder: &Path) -> Result<bool> {
-    let Ok(written) = fs::metadata(file).and_then(|metadata| metadata.modified()) else {
-        return Ok(false);
-    };
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(&next).with_context(|| format!("read {}", next.display()))? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                folders.push(entry.path());
-            } else if entry.metadata()?.modified()? > written {
-                return Ok(false);
-            }
-        }
-    }
-    Ok(true)
 }

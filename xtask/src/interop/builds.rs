@@ -1,0 +1,109 @@
+//! What the suites need, fetched and built under the target folder: nothing is written beside the sources.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::shell::{program, root, step, succeeds, target};
+
+/// The interpreter of a virtual environment with exactly what `requirements.txt` names, made when it is missing or old.
+pub(super) fn python() -> Result<PathBuf> {
+    let environment = target().join("interop-venv");
+    let python = environment.join("bin/python");
+    let requirements = root().join("interop/requirements.txt");
+    let wanted =
+        fs::read_to_string(&requirements).with_context(|| format!("read {}", requirements.display()))?;
+    let installed = environment.join("requirements.txt");
+    if fs::read_to_string(&installed).is_ok_and(|text| text == wanted)
+        && succeeds(program(&python).arg("--version"))
+    {
+        return Ok(python);
+    }
+    step("make a Python environment", program("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
+    step(
+        "install the Python clients",
+        program(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements),
+    )?;
+    fs::write(&installed, wanted).with_context(|| format!("write {}", installed.display()))?;
+    Ok(python)
+}
+
+/// The folder where Maven has put the jars of ZooKeeper and Curator, and our programs that use them.
+pub(crate) fn java() -> Result<PathBuf> {
+    let build = target().join("interop-java");
+    if is_newer(&build.join("built"), &root().join("interop/java"))? {
+        return Ok(build);
+    }
+    step(
+        "build the Java clients",
+        program("mvn")
+            .args(["--quiet", "--batch-mode", "package", "--file"])
+            .arg(root().join("interop/java/pom.xml"))
+            .arg(format!("-Dbuild.folder={}", build.display())),
+    )?;
+    fs::write(build.join("built"), "").context("mark the Java clients as built")?;
+    Ok(build)
+}
+
+/// The folder with the program that drives servers with Go's client. Go itself knows what is up to date.
+pub(super) fn go() -> Result<PathBuf> {
+    let build = target().join("interop-go");
+    step(
+        "build the Go client",
+        program("go")
+            .current_dir(root().join("interop/go"))
+            .args(["build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-o"])
+            .arg(build.join("interop"))
+            .arg("."),
+    )?;
+    Ok(build)
+}
+
+/// The folder where npm has put what the program in `interop/node` needs, exactly as its lock file says.
+pub(super) fn node() -> Result<PathBuf> {
+    let build = target().join("interop-node");
+    let lock_file = "package-lock.json";
+    let source = root().join("interop/node");
+    let wanted = fs::read_to_string(source.join(lock_file)).context("read the lock file of interop/node")?;
+    let installed = build.join("installed");
+    if fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
+        return Ok(build);
+    }
+    fs::create_dir_all(&build).with_context(|| format!("make {}", build.display()))?;
+    for file in ["package.json", lock_file] {
+        fs::copy(source.join(file), build.join(file))
+            .with_context(|| format!("copy {file} of interop/node"))?;
+    }
+    step(
+        "install the JavaScript client",
+        program("npm").current_dir(&build).args([
+            "ci",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+        ]),
+    )?;
+    fs::write(&installed, wanted).with_context(|| format!("write {}", installed.display()))?;
+    Ok(build)
+}
+
+/// Whether `file` was written after everything in `folder`.
+fn is_newer(file: &Path, folder: &Path) -> Result<bool> {
+    let Ok(written) = fs::metadata(file).and_then(|metadata| metadata.modified()) else {
+        return Ok(false);
+    };
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).with_context(|| format!("read {}", next.display()))? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            } else if entry.metadata()?.modified()? > written {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
