@@ -6,9 +6,9 @@
 use bolero::check;
 use bytes::BytesMut;
 use zookeeper::codec::{
-    AddWatch, Auth, ConnectRequest, ConnectResponse, Create, FRAME_PREFIX_BYTES, Multi, MultiRead,
-    MultiReply, OpCode, Reader, Record, ReplyBody, ReplyHeader, Request, RequestHeader, ServerFrame,
-    SetWatches2, Stat, WatcherEvent, first_frame,
+    AddWatch, Auth, ChildrenPage, ConnectRequest, ConnectResponse, Create, Ensure, FRAME_PREFIX_BYTES,
+    ListChildren, Multi, MultiRead, MultiReply, OpCode, Reader, Record, ReplyBody, ReplyHeader, Request,
+    RequestHeader, ServerFrame, SetWatches2, Stat, WatcherEvent, first_frame,
 };
 
 macro_rules! record_targets {
@@ -35,6 +35,9 @@ record_targets! {
     set_watches: SetWatches2,
     add_watches: AddWatch,
     auths: Auth,
+    ensures: Ensure,
+    child_lists: ListChildren,
+    child_pages: ChildrenPage,
     watcher_events: WatcherEvent,
     stats: Stat,
     request_headers: RequestHeader,

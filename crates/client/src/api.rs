@@ -1,5 +1,7 @@
 //! The client's calls.
 
+mod extension;
+
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -10,6 +12,8 @@ use jute::{
 use runtime::Runtime;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
+
+pub use extension::{Child, ChildContent, ChildrenPage, Ensured, PageQuery, Parents};
 
 use crate::acl::Acl;
 use crate::address::ConnectString;
@@ -28,6 +32,7 @@ pub struct Client {
     state: watch::Receiver<State>,
     chroot: Arc<str>,
     request_bytes_max: usize,
+    answer_bytes_max: usize,
     watch_queue_max: usize,
 }
 
@@ -45,11 +50,19 @@ impl Client {
         let parsed = target.parse::<ConnectString>();
         let target = parsed.map_err(|error| Error::connect(Failure::unsent(error.into())))?;
         let chroot = Arc::from(target.chroot.as_str());
-        let (request_bytes_max, watch_queue_max) = (options.request_bytes_max, options.watch_queue_max);
+        let (request_bytes_max, answer_bytes_max) = (options.request_bytes_max, options.answer_bytes_max);
+        let watch_queue_max = options.watch_queue_max;
         let handle = session::start(runtime, target, options);
         let ready = handle.ready.await.unwrap_or(Err(Failure::unsent(ErrorKind::Closed)));
         ready.map_err(Error::connect)?;
-        Ok(Self { asks: handle.asks, state: handle.state, chroot, request_bytes_max, watch_queue_max })
+        Ok(Self {
+            asks: handle.asks,
+            state: handle.state,
+            chroot,
+            request_bytes_max,
+            answer_bytes_max,
+            watch_queue_max,
+        })
     }
 
     /// Where the session is now.

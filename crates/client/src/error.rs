@@ -71,6 +71,16 @@ pub enum ErrorKind {
         "the server does not have this operation, or it is turned off there (ZooKeeper wants extendedTypesEnabled for times to live)"
     )]
     Unimplemented,
+    /// The operation is an extension of Quorate's that the server does not have.
+    #[error(
+        "the server does not have this extension of Quorate's: it is no Quorate, or an older one; do without, as with ZooKeeper"
+    )]
+    Unsupported,
+    /// An extension would change more than one operation may.
+    #[error(
+        "more znodes than one operation may change (5,000, with 512 KiB of paths in all); do it in parts, such as one for each child"
+    )]
+    TooManyZnodes,
     /// A quota forbids it.
     #[error("a quota forbids it; see /zookeeper/quota")]
     QuotaExceeded,
@@ -190,6 +200,11 @@ impl Failure {
         Self { kind: kind_of(code), effect: Effect::None, server: Some(Arc::clone(server)) }
     }
 
+    /// The server does not know the extension that was asked for.
+    pub(crate) fn unsupported(server: &Arc<str>) -> Self {
+        Self { kind: ErrorKind::Unsupported, effect: Effect::None, server: Some(Arc::clone(server)) }
+    }
+
     /// An answer that says nothing.
     pub(crate) fn garbage(what: &str, server: &Arc<str>) -> Self {
         Self {
@@ -211,6 +226,7 @@ pub(crate) fn kind_of(code: ErrorCode) -> ErrorKind {
         ErrorCode::INVALID_ACL => ErrorKind::InvalidAcl,
         ErrorCode::BAD_ARGUMENTS => ErrorKind::BadArguments,
         ErrorCode::UNIMPLEMENTED => ErrorKind::Unimplemented,
+        ErrorCode::TOO_MANY_ZNODES => ErrorKind::TooManyZnodes,
         ErrorCode::QUOTA_EXCEEDED => ErrorKind::QuotaExceeded,
         ErrorCode::AUTH_FAILED => ErrorKind::AuthFailed,
         ErrorCode::SESSION_EXPIRED => ErrorKind::SessionExpired,
@@ -227,7 +243,9 @@ fn verb(op: OpCode) -> &'static str {
         OpCode::SetData => "set",
         OpCode::GetAcl => "get the access list of",
         OpCode::SetAcl => "set the access list of",
-        OpCode::GetChildren | OpCode::GetChildren2 => "list",
+        OpCode::GetChildren | OpCode::GetChildren2 | OpCode::ListChildren => "list",
+        OpCode::DeleteRecursive => "delete with all below",
+        OpCode::Ensure => "ensure",
         OpCode::Sync => "sync",
         OpCode::Multi => "transaction",
         OpCode::AddWatch => "watch",

@@ -1,6 +1,7 @@
 //! A ZooKeeper client: sessions that outlive connections, pipelined requests, watches.
 //!
-//! It speaks the protocol of ZooKeeper 3.6 and later, so it works with Quorate and with Apache ZooKeeper alike.
+//! It speaks the protocol of ZooKeeper 3.6 and later, so it works with Quorate and with Apache ZooKeeper alike. Quorate's
+//! extensions are calls of their own, which say so where a server has none ([`ErrorKind::Unsupported`]).
 //!
 //! ```no_run
 //! use client::{Acl, AnyVersion, Client, CreateMode, Options};
@@ -45,9 +46,9 @@ mod watch;
 
 pub use acl::{Acl, AclError};
 pub use address::{AddressError, ConnectString};
-pub use api::Client;
+pub use api::{Child, ChildContent, ChildrenPage, Client, Ensured, PageQuery, Parents};
 pub use error::{Effect, Error, ErrorKind};
-pub use jute::{EventType, Stat};
+pub use jute::{ChildDetail, EventType, Stat};
 pub use node::{AnyVersion, CreateMode, Node, Version};
 pub use options::{Identity, Options};
 pub use path::{PathError, check_path};

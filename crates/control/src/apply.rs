@@ -266,6 +266,7 @@ impl Control {
             let path = match operation {
                 Operation::Create(create) => create.path.as_str(),
                 Operation::SetData(set) => set.path.as_str(),
+                Operation::Ensure(ensure) => ensure.path.as_str(),
                 _ => "a multi",
             };
             tracing::warn!(

@@ -73,6 +73,8 @@ codes! {
     QUOTA_EXCEEDED = -125,
     /// Too many requests were ahead.
     THROTTLED_OP = -127,
+    /// Of Quorate's extensions: it would change more znodes than one operation may.
+    TOO_MANY_ZNODES = -1000,
 }
 
 impl fmt::Debug for ErrorCode {

@@ -27,6 +27,7 @@
 
 mod code;
 mod error;
+mod extension;
 mod frame;
 mod handshake;
 mod header;
@@ -48,6 +49,7 @@ mod tests;
 
 pub use code::ErrorCode;
 pub use error::{DecodeError, FrameError};
+pub use extension::{Child, ChildContent, ChildDetail, ChildrenPage, Ensure, ListChildren};
 pub use frame::{DEFAULT_FRAME_BYTES_MAX, FRAME_PREFIX_BYTES, first_frame};
 pub use handshake::{ConnectRequest, ConnectResponse, PASSWORD_BYTES};
 pub use header::{ReplyHeader, RequestHeader, Xid};

@@ -96,6 +96,12 @@ op_codes! {
     AddWatch = 106,
     /// The connection's identities.
     WhoAmI = 107,
+    /// An extension of Quorate's: delete a znode and all below it.
+    DeleteRecursive = 1000,
+    /// An extension of Quorate's: create a znode unless it is there.
+    Ensure = 1001,
+    /// An extension of Quorate's: some of a znode's children.
+    ListChildren = 1002,
     /// Servers only: a session begins.
     CreateSession = -10,
     /// The session ends.
@@ -103,6 +109,11 @@ op_codes! {
 }
 
 impl OpCode {
+    /// Whether this is one of Quorate's extensions, which no ZooKeeper server has.
+    pub const fn is_extension(self) -> bool {
+        matches!(self, Self::DeleteRecursive | Self::Ensure | Self::ListChildren)
+    }
+
     /// ZooKeeper's short name for it, in lists of connections.
     pub const fn short_name(self) -> &'static str {
         match self {
@@ -110,8 +121,8 @@ impl OpCode {
             Self::CreateSession => "SESS",
             Self::Multi => "MULT",
             Self::MultiRead => "MLTR",
-            Self::Create | Self::Create2 | Self::CreateContainer | Self::CreateTtl => "CREA",
-            Self::Delete | Self::DeleteContainer => "DELE",
+            Self::Create | Self::Create2 | Self::CreateContainer | Self::CreateTtl | Self::Ensure => "CREA",
+            Self::Delete | Self::DeleteContainer | Self::DeleteRecursive => "DELE",
             Self::SetData => "SETD",
             Self::Reconfig => "RECO",
             Self::SetAcl => "SETA",
@@ -124,7 +135,7 @@ impl OpCode {
             Self::SetWatches2 => "STW2",
             Self::AddWatch => "ADDW",
             Self::GetAcl => "GETA",
-            Self::GetChildren | Self::GetChildren2 => "GETC",
+            Self::GetChildren | Self::GetChildren2 | Self::ListChildren => "GETC",
             Self::GetAllChildrenNumber => "GETACN",
             Self::CheckWatches => "CHKW",
             Self::RemoveWatches => "REMW",

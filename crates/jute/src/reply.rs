@@ -4,8 +4,8 @@ use bytes::BytesMut;
 
 use super::znode::put_acls;
 use super::{
-    Acl, ClientInfo, DecodeError, ErrorCode, JuteWrite, MultiReply, OpCode, Reader, Record, ReplyHeader,
-    Stat, WatcherEvent, Xid, put_frame,
+    Acl, ChildrenPage, ClientInfo, DecodeError, ErrorCode, JuteWrite, MultiReply, OpCode, Reader, Record,
+    ReplyHeader, Stat, WatcherEvent, Xid, put_frame,
 };
 
 /// The body of a reply whose header says [`ErrorCode::OK`].
@@ -29,7 +29,7 @@ pub enum ReplyBody<'a> {
     Acl(Vec<Acl<'a>>, Stat),
     /// Multi and multi-read.
     Multi(MultiReply<'a>),
-    /// Get all children number.
+    /// Get all children number; of the extensions, delete recursive.
     Count(i32),
     /// Add watch.
     Code(ErrorCode),
@@ -37,6 +37,10 @@ pub enum ReplyBody<'a> {
     Identities(Vec<ClientInfo<'a>>),
     /// SASL.
     Token(Option<&'a [u8]>),
+    /// Ensure, an extension: whether the znode was made, and its stat.
+    Ensured(bool, Stat),
+    /// List children, an extension.
+    Page(ChildrenPage<'a>),
 }
 
 impl<'a> ReplyBody<'a> {
@@ -53,10 +57,12 @@ impl<'a> ReplyBody<'a> {
             OpCode::GetChildren2 => ReplyBody::NamesStat(input.strings()?, input.record()?),
             OpCode::GetAcl => ReplyBody::Acl(input.vector(Acl::decode)?, input.record()?),
             OpCode::Multi | OpCode::MultiRead => ReplyBody::Multi(input.record()?),
-            OpCode::GetAllChildrenNumber => ReplyBody::Count(input.int()?),
+            OpCode::GetAllChildrenNumber | OpCode::DeleteRecursive => ReplyBody::Count(input.int()?),
             OpCode::AddWatch => ReplyBody::Code(ErrorCode(input.int()?)),
             OpCode::WhoAmI => ReplyBody::Identities(input.vector(ClientInfo::decode)?),
             OpCode::Sasl => ReplyBody::Token(input.buffer()?),
+            OpCode::Ensure => ReplyBody::Ensured(input.bool()?, input.record()?),
+            OpCode::ListChildren => ReplyBody::Page(input.record()?),
             OpCode::Delete
             | OpCode::Ping
             | OpCode::Auth
@@ -103,6 +109,11 @@ impl<'a> ReplyBody<'a> {
                 out.put_vector(identities, |out, identity| identity.encode(out));
             }
             ReplyBody::Token(token) => out.put_buffer(*token),
+            ReplyBody::Ensured(created, stat) => {
+                out.put_bool(*created);
+                stat.encode(out);
+            }
+            ReplyBody::Page(page) => page.encode(out),
         }
     }
 

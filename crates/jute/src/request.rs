@@ -3,9 +3,9 @@
 use bytes::BytesMut;
 
 use super::{
-    AddWatch, Auth, Create, CreateTtl, DecodeError, GetEphemerals, Multi, MultiRead, OpCode, PathOnly,
-    PathVersion, PathWatch, PathWatcherType, Reader, Reconfig, Record, RequestHeader, SaslToken, SetAcl,
-    SetData, SetWatches, SetWatches2, Xid, put_frame,
+    AddWatch, Auth, Create, CreateTtl, DecodeError, Ensure, GetEphemerals, ListChildren, Multi, MultiRead,
+    OpCode, PathOnly, PathVersion, PathWatch, PathWatcherType, Reader, Reconfig, Record, RequestHeader,
+    SaslToken, SetAcl, SetData, SetWatches, SetWatches2, Xid, put_frame,
 };
 
 /// What a client asks, without its header.
@@ -69,6 +69,12 @@ pub enum Request<'a> {
     CheckWatches(PathWatcherType<'a>),
     /// Remove watches.
     RemoveWatches(PathWatcherType<'a>),
+    /// An extension: delete a znode and all below it; answered with how many that were.
+    DeleteRecursive(PathVersion<'a>),
+    /// An extension: create a znode unless it is there; answered with whether it was made, and its stat.
+    Ensure(Ensure<'a>),
+    /// An extension: some of a znode's children.
+    ListChildren(ListChildren<'a>),
     /// An operation that clients can not ask for: a server's own, or a number without meaning.
     Unknown(OpCode),
 }
@@ -106,6 +112,9 @@ impl<'a> Request<'a> {
             Request::AddWatch(_) => OpCode::AddWatch,
             Request::CheckWatches(_) => OpCode::CheckWatches,
             Request::RemoveWatches(_) => OpCode::RemoveWatches,
+            Request::DeleteRecursive(_) => OpCode::DeleteRecursive,
+            Request::Ensure(_) => OpCode::Ensure,
+            Request::ListChildren(_) => OpCode::ListChildren,
             Request::Unknown(op) => *op,
         }
     }
@@ -142,6 +151,9 @@ impl<'a> Request<'a> {
             OpCode::AddWatch => Request::AddWatch(input.record()?),
             OpCode::CheckWatches => Request::CheckWatches(input.record()?),
             OpCode::RemoveWatches => Request::RemoveWatches(input.record()?),
+            OpCode::DeleteRecursive => Request::DeleteRecursive(input.record()?),
+            OpCode::Ensure => Request::Ensure(input.record()?),
+            OpCode::ListChildren => Request::ListChildren(input.record()?),
             OpCode::Notification | OpCode::DeleteContainer | OpCode::CreateSession | OpCode::Unknown(_) => {
                 Request::Unknown(op)
             }
@@ -155,7 +167,7 @@ impl<'a> Request<'a> {
                 create.encode(out);
             }
             Request::CreateTtl(create) => create.encode(out),
-            Request::Delete(at) | Request::Check(at) => at.encode(out),
+            Request::Delete(at) | Request::Check(at) | Request::DeleteRecursive(at) => at.encode(out),
             Request::SetData(set) => set.encode(out),
             Request::SetAcl(set) => set.encode(out),
             Request::Multi(multi) => multi.encode(out),
@@ -173,6 +185,8 @@ impl<'a> Request<'a> {
             Request::SetWatches2(watches) => watches.encode(out),
             Request::AddWatch(watch) => watch.encode(out),
             Request::CheckWatches(watch) | Request::RemoveWatches(watch) => watch.encode(out),
+            Request::Ensure(ensure) => ensure.encode(out),
+            Request::ListChildren(list) => list.encode(out),
             Request::Ping | Request::CloseSession | Request::WhoAmI | Request::Unknown(_) => {}
         }
     }

@@ -107,6 +107,18 @@ impl Parts {
         PathWatcherType { path: &self.path, kind: kinds[usize::from(self.kind)] }
     }
 
+    fn children(&self) -> Vec<Child<'_>> {
+        let contents = [
+            ChildContent::Unasked,
+            ChildContent::Withheld,
+            ChildContent::Stat(self.stat()),
+            ChildContent::Data(self.stat(), self.data.as_deref()),
+            ChildContent::TooLarge(self.stat()),
+        ];
+        let contents = contents.into_iter().cycle().skip(self.kind.into());
+        self.names.iter().zip(contents).map(|(name, content)| Child { name, content }).collect()
+    }
+
     fn requests(&self) -> Vec<Request<'_>> {
         let path = PathOnly { path: &self.path };
         let ttl = CreateTtl { create: self.create(), ttl_ms: self.long };
@@ -163,6 +175,21 @@ impl Parts {
             Request::AddWatch(AddWatch { path: &self.path, mode }),
             Request::CheckWatches(self.watcher()),
             Request::RemoveWatches(self.watcher()),
+            Request::DeleteRecursive(self.at()),
+            Request::Ensure(Ensure {
+                path: &self.path,
+                data: self.data.as_deref(),
+                acl: self.acl(),
+                parents: self.flag,
+            }),
+            Request::ListChildren(ListChildren {
+                path: &self.path,
+                watch: self.flag,
+                after: self.flag.then_some(&self.other),
+                children_max: self.number,
+                bytes_max: self.number.wrapping_add(1),
+                detail: [ChildDetail::Name, ChildDetail::Stat, ChildDetail::Data][usize::from(self.kind) % 3],
+            }),
             Request::Unknown(OpCode::Unknown(4711)),
         ]
     }
@@ -185,6 +212,12 @@ impl Parts {
                 ReplyBody::Identities(vec![ClientInfo { scheme: &self.path, user: &self.other }; 2]),
             ),
             (OpCode::Sasl, ReplyBody::Token(self.data.as_deref())),
+            (OpCode::DeleteRecursive, ReplyBody::Count(self.number)),
+            (OpCode::Ensure, ReplyBody::Ensured(self.flag, stat)),
+            (
+                OpCode::ListChildren,
+                ReplyBody::Page(ChildrenPage { stat, children: self.children(), more: self.flag }),
+            ),
             (
                 OpCode::Multi,
                 ReplyBody::Multi(MultiReply {
@@ -268,6 +301,15 @@ proptest! {
         wire.clear();
         response.encode(&mut wire);
         prop_assert_eq!(ConnectResponse::decode(&mut Reader::new(&wire)).unwrap(), response);
+    }
+
+    #[test]
+    fn a_child_says_how_long_it_is(parts in parts()) {
+        for child in parts.children() {
+            let mut wire = BytesMut::new();
+            child.encode(&mut wire);
+            prop_assert_eq!(wire.len(), child.encoded_len());
+        }
     }
 
     #[test]

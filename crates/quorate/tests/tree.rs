@@ -7,6 +7,33 @@ use std::fmt::Write;
 
 use support::{Node, SUPER, name, text};
 
+/// An export, edited, of `/big` with directories of so many each.
+fn large(count: usize, each: usize) -> String {
+    let mut lines = String::from(
+        "{\"format\":\"quorate-tree\",\"version\":1,\"source\":\"none\",\"zxid\":\"0x0\",\"root\":\"/big\",\"taken_at_ms\":0}\n",
+    );
+    let line = |path: &str| {
+        format!(
+            "{{\"path\":\"{path}\",\"data\":\"{}\",\"acl\":[\"world:anyone:cdrwa\"],\"kind\":\"persistent\"}}\n",
+            "x".repeat(100)
+        )
+    };
+    lines += &line("/big");
+    for number in 0..count {
+        if number % each == 0 {
+            lines += &line(&format!("/big/{:03}", number / each));
+        }
+        lines += &line(&format!("/big/{:03}/{number:05}", number / each));
+    }
+    let znodes = 1 + count + count.div_ceil(each);
+    writeln!(
+        lines,
+        "{{\"znodes\":{znodes},\"ephemerals_left_out\":0,\"unreadable_left_out\":0,\"crc32c\":\"0\"}}"
+    )
+    .unwrap();
+    lines
+}
+
 /// A little of everything that a tree can hold.
 fn plant(node: &Node) {
     node.ok(&["create", "--parents", "/app/config/limit", "100"]);
@@ -41,6 +68,39 @@ fn znodes_are_written_and_read() {
     assert!(node.fails(1, &["delete", "/a"]).contains("has children"));
     assert_eq!(node.ok(&["--json", "delete", "-R", "/a"]), "{\"deleted\":3}\n");
     assert!(node.fails(1, &["get", "/a"]).contains("no such znode"));
+}
+
+#[test]
+fn a_subtree_is_deleted_in_one_step_and_a_larger_one_in_many() {
+    let node = Node::start();
+    node.ok(&["create", "--parents", "/a/b", "v"]);
+    assert!(node.fails(1, &["delete", "-R", "--version", "7", "/a"]).contains("another version"));
+    let output = node.tree(&["--json", "delete", "-R", "--version", "0", "/a"]);
+    assert_eq!((text(&output.stdout), text(&output.stderr)), ("{\"deleted\":2}\n".into(), String::new()));
+    assert!(node.fails(1, &["delete", "-R", "/zookeeper"]).contains("refuses the path"));
+    let file = node.file("large");
+    std::fs::write(&file, large(10_500, 10_500)).unwrap();
+    node.ok(&["import", name(&file), "--edited"]);
+    assert!(node.fails(1, &["delete", "-R", "--version", "0", "/big"]).contains("nothing was deleted"));
+    assert_eq!(node.ok(&["ls", "/big/000"]).lines().count(), 10_500, "more than a page");
+    let output = node.tree(&["--json", "delete", "-R", "/big"]);
+    assert_eq!(text(&output.stdout), "{\"deleted\":10502}\n");
+    assert!(text(&output.stderr).contains("one by one"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_znode_that_may_be_there_is_created_or_left() {
+    let node = Node::start();
+    let create = ["create", "--parents", "--if-missing", "/a/b", "first"];
+    assert_eq!(node.ok(&create), "/a/b\n");
+    let again = node.tree(&create);
+    assert_eq!((again.status.code(), text(&again.stdout)), (Some(0), String::new()));
+    assert!(text(&again.stderr).contains("there already"));
+    let json: serde_json::Value =
+        serde_json::from_str(&node.ok(&[&["--json"], &create[..]].concat())).unwrap();
+    assert_eq!((&json["created"], &json["stat"]["version"]), (&false.into(), &0.into()));
+    assert!(node.fails(1, &["create", "--if-missing", "/x/y"]).contains("parent"));
+    node.fails(2, &["create", "--if-missing", "--sequential", "/x"]);
 }
 
 #[test]
@@ -160,31 +220,8 @@ fn a_cut_file_changes_nothing() {
 fn an_import_that_loses_its_server_is_repeated() {
     let (source, mut target) = (Node::start(), Node::start());
     let file = source.file("export");
-    // Large enough that the kill below comes in the middle.
-    let mut lines = String::from(
-        "{\"format\":\"quorate-tree\",\"version\":1,\"source\":\"none\",\"zxid\":\"0x0\",\"root\":\"/big\",\"taken_at_ms\":0}\n",
-    );
-    let line = |path: &str| {
-        format!(
-            "{{\"path\":\"{path}\",\"data\":\"{}\",\"acl\":[\"world:anyone:cdrwa\"],\"kind\":\"persistent\"}}\n",
-            "x".repeat(100)
-        )
-    };
-    lines += &line("/big");
-    for number in 0..30_000 {
-        // Some directories of many, so that the order of requests matters.
-        if number % 300 == 0 {
-            lines += &line(&format!("/big/{:03}", number / 300));
-        }
-        lines += &line(&format!("/big/{:03}/{number:05}", number / 300));
-    }
-    write!(
-        lines,
-        "{{\"znodes\":30101,\"ephemerals_left_out\":0,\"unreadable_left_out\":0,\"crc32c\":\"0\"}}"
-    )
-    .unwrap();
-    lines.push('\n');
-    std::fs::write(&file, lines).unwrap();
+    // Large enough that the kill below comes in the middle; some directories of many, so that the order of requests matters.
+    std::fs::write(&file, large(30_000, 300)).unwrap();
     let import = ["--timeout", "2", "import", name(&file), "--edited"];
     let mut running = target.command().args(import).spawn().unwrap();
     while !target.tree(&["get", "/big/006/02000"]).status.success() {

@@ -101,6 +101,9 @@ pub enum ErrorCode {
     /// The operation was throttled.
     #[error("operation throttled")]
     ThrottledOp = -127,
+    /// Quorate's own: an extension would change more znodes than one operation may ([`Extent`](crate::Extent)).
+    #[error("more znodes than one operation may change")]
+    TooManyZnodes = -1000,
 }
 
 impl ErrorCode {

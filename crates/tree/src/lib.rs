@@ -12,7 +12,8 @@
 //! - Snapshots: [`Tree::begin_snapshot`] freezes a view, [`Tree::next_snapshot_chunk`] walks it in small steps while
 //!   `apply` goes on, [`Restore`] reads it.
 //!
-//! The rules are those of ZooKeeper 3.9, quirks included, as its clients see them.
+//! The rules are those of ZooKeeper 3.9, quirks included, as its clients see them. What ZooKeeper does not have
+//! ([`DeleteRecursive`], [`Ensure`]) is made of the same steps, so that watchers and quotas see nothing new.
 
 mod acl;
 mod apply;
@@ -42,14 +43,14 @@ mod zxid;
 pub use acl::{Acl, AclList, Identity, Permissions};
 pub use apply::ReapCursor;
 pub use command::{
-    ANY_VERSION, Check, Command, Create, CreateMode, DATA_BYTES_MAX, Delete, Operation, SetAcl, SetData,
-    SubOperation,
+    ANY_VERSION, Check, Command, Create, CreateMode, DATA_BYTES_MAX, Delete, DeleteRecursive, Ensure, Extent,
+    Operation, SetAcl, SetData, SubOperation,
 };
 pub use ensemble::EnsembleMember;
 pub use error::{DecodeError, ErrorCode, RestoreError, SnapshotInProgress};
 pub use outcome::{MultiFailure, Outcome, Reply};
 pub use quota::QuotaReport;
-pub use read::{ChildNames, NodeData};
+pub use read::{Child, ChildNames, NodeData};
 pub use session::{Owner, Password, SessionId, SessionInfo};
 pub use snapshot::{CancelledSnapshot, ChunkLimits, Restore, SnapshotChunk};
 pub use stat::Stat;

@@ -35,6 +35,18 @@ pub enum Reply {
     },
     /// To a delete.
     Deleted,
+    /// To a recursive delete: how many znodes are gone.
+    DeletedAll {
+        /// From 1 up.
+        znodes: u32,
+    },
+    /// To an [`Ensure`](crate::Ensure).
+    Ensured {
+        /// Whether the znode was made; otherwise it was there.
+        created: bool,
+        /// Its stat.
+        stat: Stat,
+    },
     /// To a set of data.
     DataSet(Stat),
     /// To a set of an ACL.

@@ -11,6 +11,16 @@ pub(crate) fn is_system(path: &str) -> bool {
     path == "/" || SYSTEM.contains(&path)
 }
 
+/// Whether the path is the server's own, `/zookeeper` or below it.
+pub(crate) fn is_reserved(path: &str) -> bool {
+    path.strip_prefix(SYSTEM[0]).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Where each element of an absolute path ends, the topmost first.
+pub(crate) fn ends(path: &str) -> impl Iterator<Item = usize> {
+    path.match_indices('/').skip(1).map(|(at, _)| at).chain(std::iter::once(path.len()))
+}
+
 /// Where the last element begins less one, in a path that a create or delete can begin to look at.
 pub(crate) fn last_slash(path: &str) -> Result<usize, ErrorCode> {
     if path.contains('\0') {
@@ -58,6 +68,18 @@ mod tests {
         {
             assert_eq!(validate(path), Ok(()), "{path:?}");
         }
+    }
+
+    #[test]
+    fn elements_end_before_slashes_and_at_the_end() {
+        assert_eq!(ends("/a/bc/d").collect::<Vec<_>>(), [2, 5, 7]);
+        assert_eq!(ends("/a").collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn reserved_is_zookeeper_and_what_is_below() {
+        assert!(["/zookeeper", "/zookeeper/", "/zookeeper/quota/a"].into_iter().all(is_reserved));
+        assert!(!["/", "/zookeepers", "/a/zookeeper"].into_iter().any(is_reserved));
     }
 
     #[test]

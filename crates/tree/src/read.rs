@@ -22,6 +22,15 @@ pub struct NodeData<'a> {
     pub stat: Stat,
 }
 
+/// A child of a znode, as a list of children shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Child<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its data and stat; none if the connection may not READ it.
+    pub node: Option<NodeData<'a>>,
+}
+
 impl Tree {
     /// The stat of a znode. Needs READ.
     ///
@@ -157,6 +166,26 @@ impl<'a> ChildNames<'a> {
         let rest = children.map(|children| children.iter_after(after.as_bytes(), &store.nodes));
         rest.into_iter().flatten().map(move |slot| name(store, slot))
     }
+
+    /// As [`iter_after`](Self::iter_after), with what the identities may know of each. Data and stat need READ on the
+    /// child.
+    pub fn nodes_after<'b>(
+        &self,
+        after: &str,
+        identities: &'b [Identity],
+    ) -> impl Iterator<Item = Child<'a>> + use<'a, 'b> {
+        let store = self.store;
+        let children = store.node(self.parent).children.as_ref();
+        let rest = children.map(|children| children.iter_after(after.as_bytes(), &store.nodes));
+        rest.into_iter().flatten().map(move |slot| child(store, slot, identities))
+    }
+}
+
+fn child<'a>(store: &'a Store, slot: SlotId, identities: &[Identity]) -> Child<'a> {
+    let node = store.node(slot);
+    let is_readable = store.acl(slot).permits(Permissions::READ, identities);
+    let content = is_readable.then(|| NodeData { data: node.data.as_ref(), stat: node.stat() });
+    Child { name: name(store, slot), node: content }
 }
 
 fn name(store: &Store, slot: SlotId) -> &str {

@@ -64,6 +64,7 @@ impl Ask {
                 | OpCode::GetAcl
                 | OpCode::GetChildren
                 | OpCode::GetChildren2
+                | OpCode::ListChildren
                 | OpCode::GetAllChildrenNumber
                 | OpCode::GetEphemerals
                 | OpCode::MultiRead

@@ -60,6 +60,18 @@ impl Connection {
         }
     }
 
+    /// The server does not have the operation of request `xid`. False if that is no extension.
+    ///
+    /// ZooKeeper says so at once, before the answers to what was asked earlier.
+    pub(super) fn refuse_extension(&mut self, xid: Xid) -> bool {
+        let is_it = |(asked, ask): &(Xid, Ask)| *asked == xid && ask.op.is_extension();
+        let Some(at) = self.outstanding.iter().position(is_it) else { return false };
+        if let Some((_, ask)) = self.outstanding.remove(at) {
+            ask.fail(Failure::unsupported(&self.server));
+        }
+        true
+    }
+
     /// The connection is gone: what may be asked again goes to `again`, the rest is told.
     pub(super) fn lose(&mut self, why: &str, again: &mut VecDeque<Ask>) {
         let kind = ErrorKind::ConnectionLost { why: why.into() };

@@ -179,6 +179,10 @@ impl Session {
         header: ReplyHeader,
         body: Bytes,
     ) -> io::Result<Option<Parting>> {
+        if header.error == ErrorCode::UNIMPLEMENTED && connection.refuse_extension(header.xid) {
+            // It ends the connection now. To go on without it, without waiting for that, keeps what is asked next whole.
+            return Ok(Some(Parting::Lost("the server does not have an extension".to_owned())));
+        }
         let Some((xid, mut ask)) = connection.outstanding.pop_front() else {
             return Err(io::Error::other(format!("an answer to {:?}, and nothing was asked", header.xid)));
         };

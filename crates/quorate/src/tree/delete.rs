@@ -16,8 +16,9 @@ use super::{Session, put, show};
 pub(super) struct Args {
     #[arg(value_parser = super::path)]
     path: String,
-    /// All below it first. It is no single step: what others see meanwhile is part of it.
-    #[arg(short = 'R', long, conflicts_with = "version")]
+    /// With all below it: in one step, if the server can and there are at most 5,000 znodes; otherwise one by one, which
+    /// is said, and of which others see the parts.
+    #[arg(short = 'R', long)]
     recursive: bool,
     /// Only if the znode has this version.
     #[arg(long, value_name = "N")]
@@ -32,7 +33,7 @@ pub(super) async fn run(session: &Session, args: &Args) -> Result<()> {
         bail!("the root can't be deleted; name what is below it");
     }
     let deleted = if args.recursive {
-        subtree(&session.client, &args.path).await?
+        subtree(session, args).await?
     } else {
         session.client.delete(&args.path, version(args.version)).await?;
         1
@@ -43,8 +44,28 @@ pub(super) async fn run(session: &Session, args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// In one step, or else one by one.
+async fn subtree(session: &Session, args: &Args) -> Result<u64> {
+    let (client, path) = (&session.client, args.path.as_str());
+    let why = match client.delete_recursive(path, version(args.version)).await {
+        Ok(deleted) => return Ok(deleted.into()),
+        Err(error) if error.kind == ErrorKind::Unsupported => {
+            "the server can't delete it with all below in one step"
+        }
+        Err(error) if error.kind == ErrorKind::TooManyZnodes => {
+            "there is more below it than goes in one step"
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if args.version.is_some() {
+        bail!("{path}: {why}, and one by one its version would be looked at last; nothing was deleted");
+    }
+    eprintln!("quorate: {path}: {why}; deleting one by one");
+    one_by_one(client, path).await
+}
+
 /// Children go before their parents; requests take effect in the order in which they are made.
-async fn subtree(client: &Client, root: &str) -> Result<u64> {
+async fn one_by_one(client: &Client, root: &str) -> Result<u64> {
     client.sync(root).await?;
     let mut walk = Walk::new(client, root, Detail::Stat, None);
     let mut under_way: FuturesOrdered<BoxFuture<'static, Result<(), Error>>> = FuturesOrdered::new();

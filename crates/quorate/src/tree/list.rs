@@ -1,7 +1,7 @@
 //! `quorate tree ls`.
 
 use anyhow::{Result, bail};
-use client::Stat;
+use client::{ChildContent, ChildDetail, ErrorKind, PageQuery, Stat};
 use futures::stream::StreamExt;
 use serde_json::json;
 
@@ -32,7 +32,39 @@ pub(super) async fn run(session: &Session, args: &Args) -> Result<()> {
     if args.recursive { subtree(session, args).await } else { children(session, args).await }
 }
 
+/// In pages, so that the size of a directory does not matter to anybody; from a server that has none, at once.
 async fn children(session: &Session, args: &Args) -> Result<()> {
+    let with_stat = args.stat || session.json;
+    let detail = if with_stat { ChildDetail::Stat } else { ChildDetail::Name };
+    let mut after: Option<String> = None;
+    let mut failed = false;
+    loop {
+        let query = PageQuery { after: after.as_deref(), detail, ..PageQuery::default() };
+        let page = match session.client.children_page(&args.path, query).await {
+            Err(error) if error.kind == ErrorKind::Unsupported => {
+                return children_at_once(session, args).await;
+            }
+            page => page?,
+        };
+        for listed in &page.children {
+            let path = child(&args.path, &listed.name);
+            if listed.content == ChildContent::Withheld {
+                eprintln!("quorate: {path}: the access control list forbids to read it");
+                failed = true;
+                continue;
+            }
+            if !put(&line(session, &listed.name, &path, listed.content.stat()))? {
+                return Ok(());
+            }
+        }
+        after = page.children.into_iter().next_back().map(|child| child.name);
+        if !page.more {
+            return if failed { bail!(INCOMPLETE) } else { Ok(()) };
+        }
+    }
+}
+
+async fn children_at_once(session: &Session, args: &Args) -> Result<()> {
     let (mut names, _) = session.client.children(&args.path).await?;
     names.sort_unstable();
     let with_stat = args.stat || session.json;

@@ -40,7 +40,7 @@ pub(crate) struct Args {
 
 const EXAMPLES: &str = "Examples:
   quorate tree ls -R --stat /app
-  quorate tree create --parents /app/config/limit 100
+  quorate tree create --parents --if-missing /app/config/limit 100
   quorate tree set --version 3 /app/config/limit 200
   quorate tree watch --recursive /app
   quorate tree --server zk1:2181,zk2:2181 --auth-file super.txt export / --output backup.jsonl

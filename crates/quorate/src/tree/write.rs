@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
-use client::{Acl, AnyVersion, Client, CreateMode, ErrorKind, Version};
+use anyhow::{Result, bail};
+use client::{Acl, AnyVersion, Client, CreateMode, Ensured, ErrorKind, Parents, Version};
 use serde_json::json;
 
 use super::data::Given;
@@ -40,6 +40,10 @@ pub(super) struct CreateArgs {
     /// Create the parents that are not there, empty, and with the same access list.
     #[arg(long)]
     parents: bool,
+    /// Leave the znode as it is if it is there already, which is no error then: said, and not printed. In one step with
+    /// --parents, if the server can.
+    #[arg(long, conflicts_with_all = ["sequential", "container", "ttl"])]
+    if_missing: bool,
     /// Who may do what, in place of everybody everything; may be repeated.
     #[arg(long, value_name = "SCHEME:ID:cdrwa")]
     acl: Vec<Acl>,
@@ -61,6 +65,9 @@ pub(super) async fn set(session: &Session, args: &SetArgs) -> Result<()> {
 pub(super) async fn create(session: &Session, args: &CreateArgs) -> Result<()> {
     let data = args.data.read()?;
     let acl = if args.acl.is_empty() { Acl::open() } else { args.acl.clone() };
+    if args.if_missing {
+        return ensure(session, args, &data, &acl).await;
+    }
     if args.parents {
         let path = args.path.trim_end_matches('/');
         create_parents(&session.client, path, &acl).await?;
@@ -79,6 +86,40 @@ pub(super) async fn create(session: &Session, args: &CreateArgs) -> Result<()> {
         put(format!("{path}\n").as_bytes())?;
     }
     Ok(())
+}
+
+async fn ensure(session: &Session, args: &CreateArgs, data: &[u8], acl: &[Acl]) -> Result<()> {
+    let parents = if args.parents { Parents::Create } else { Parents::Expect };
+    let Ensured { created, stat } = match session.client.ensure(&args.path, Some(data), acl, parents).await {
+        Err(error) if error.kind == ErrorKind::Unsupported => {
+            eprintln!("quorate: {}: the server can't do this in one step; creating one by one", args.path);
+            ensure_in_steps(&session.client, args, data, acl).await?
+        }
+        ensured => ensured?,
+    };
+    if session.json {
+        let told = json!({ "path": args.path, "created": created, "stat": show::stat_json(&stat) });
+        put(&show::line(&told))?;
+    } else if created {
+        put(format!("{}\n", args.path).as_bytes())?;
+    } else {
+        eprintln!("quorate: {} is there already", args.path);
+    }
+    Ok(())
+}
+
+async fn ensure_in_steps(client: &Client, args: &CreateArgs, data: &[u8], acl: &[Acl]) -> Result<Ensured> {
+    if args.parents {
+        create_parents(client, &args.path, acl).await?;
+    }
+    match client.create(&args.path, Some(data), acl, CreateMode::Persistent).await {
+        Ok((_, stat)) => Ok(Ensured { created: true, stat }),
+        Err(error) if error.kind == ErrorKind::NodeExists => match client.exists(&args.path).await? {
+            Some(stat) => Ok(Ensured { created: false, stat }),
+            None => bail!("{} was there and was deleted meanwhile; try again", args.path),
+        },
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Creates what is not there above `path`, from the top; gives the topmost that it made.

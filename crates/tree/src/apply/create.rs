@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::check_data;
 use super::quota::Growth;
 use super::transaction::Transaction;
 use super::undo::Undo;
 use crate::acl::{AclList, Permissions};
-use crate::command::Create;
+use crate::command::{Create, CreateMode};
 use crate::error::ErrorCode;
 use crate::name::Name;
 use crate::outcome::Reply;
 use crate::path;
 use crate::session::SessionId;
 use crate::slab::{SLOTS_MAX, SlotId};
+use crate::stat::Stat;
 use crate::text::Text;
 use crate::trigger::EventKind;
 use crate::znode::{Lifetime, Znode};
@@ -39,15 +42,30 @@ impl Transaction<'_> {
         if self.store.node(parent).is_ephemeral() {
             return Err(ErrorCode::NoChildrenForEphemerals);
         }
-        let growth = Growth::of_create(create.data.as_ref().map_or(0, bytes::Bytes::len));
-        self.check_quota(&path, growth)?;
-        let slot = self.insert(parent, Name::from(name), create, &acl)?;
-        let stat = create.want_stat.then(|| self.store.node(slot).stat());
-        self.begin_usage(&path, slot);
-        self.count_usage(&path, growth);
+        let (_, stat) = self.add(parent, &path, slash, create.data.as_ref(), &acl, create.mode)?;
+        Ok(Reply::Created { path, stat: create.want_stat.then_some(stat) })
+    }
+
+    /// Creates a node that is known to be missing, whose parent may have it, unless a quota forbids it. The stat is that
+    /// from before a new node that shows a usage does.
+    pub(super) fn add(
+        &mut self,
+        parent: SlotId,
+        path: &Text,
+        last_slash: usize,
+        data: Option<&Bytes>,
+        acl: &AclList,
+        mode: CreateMode,
+    ) -> Result<(SlotId, Stat), ErrorCode> {
+        let growth = Growth::of_create(data.map_or(0, Bytes::len));
+        self.check_quota(path, growth)?;
+        let slot = self.insert(parent, Name::from(&path[last_slash + 1..]), data, acl, mode)?;
+        let stat = self.store.node(slot).stat();
+        self.begin_usage(path, slot);
+        self.count_usage(path, growth);
         self.trigger(EventKind::NodeCreated, path.clone(), slot);
-        self.trigger(EventKind::NodeChildrenChanged, path::parent(&path, slash), parent);
-        Ok(Reply::Created { path, stat })
+        self.trigger(EventKind::NodeChildrenChanged, path::parent(path, last_slash), parent);
+        Ok((slot, stat))
     }
 
     /// A sequential node is numbered by how many children its parent has ever had.
@@ -63,8 +81,9 @@ impl Transaction<'_> {
         &mut self,
         parent: SlotId,
         name: Name,
-        create: &Create,
+        data: Option<&Bytes>,
         acl: &AclList,
+        mode: CreateMode,
     ) -> Result<SlotId, ErrorCode> {
         let slot = self.store.nodes.next_free();
         if slot.0 >= SLOTS_MAX {
@@ -74,7 +93,7 @@ impl Transaction<'_> {
             parent,
             acl: self.store.acls.acquire(acl),
             name,
-            data: create.data.as_deref().map(Arc::from),
+            data: data.map(|data| Arc::from(&data[..])),
             children: None,
             created: self.zxid,
             modified: self.zxid,
@@ -84,7 +103,7 @@ impl Transaction<'_> {
             version: 0,
             children_created: 0,
             acl_version: 0,
-            lifetime: Lifetime::of(create.mode, self.session),
+            lifetime: Lifetime::of(mode, self.session),
         };
         let above = self.store.node_mut(parent);
         self.undo.push(Undo::Create { slot, parent_changed: above.children_changed });

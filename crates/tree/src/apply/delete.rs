@@ -32,7 +32,7 @@ impl Transaction<'_> {
     }
 
     /// The last element of a path whose parent was found. `//a` has the root as its parent, and yet names nothing.
-    fn child_at(&self, parent: SlotId, path: &str, last_slash: usize) -> Option<SlotId> {
+    pub(super) fn child_at(&self, parent: SlotId, path: &str, last_slash: usize) -> Option<SlotId> {
         let (above, name) = (&path[..last_slash], &path[last_slash + 1..]);
         if above == "/" { None } else { self.store.child(parent, name) }
     }

@@ -7,7 +7,9 @@
 mod check;
 mod create;
 mod delete;
+mod delete_recursive;
 mod ensemble;
+mod ensure;
 mod multi;
 mod quota;
 mod reap;
@@ -54,6 +56,10 @@ impl Tree {
             Operation::CloseSession => self.close_session(command),
             Operation::Create(create) => self.write(command, |transaction| transaction.create(create)),
             Operation::Delete(delete) => self.write(command, |transaction| transaction.delete(delete)),
+            Operation::DeleteRecursive(delete) => {
+                self.write(command, |transaction| transaction.delete_recursive(delete))
+            }
+            Operation::Ensure(ensure) => self.write(command, |transaction| transaction.ensure(ensure)),
             Operation::SetData(set) => self.write(command, |transaction| transaction.set_data(set)),
             Operation::SetAcl(set) => self.write(command, |transaction| transaction.set_acl(set)),
             Operation::Multi(operations) => {

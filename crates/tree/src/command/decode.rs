@@ -3,8 +3,11 @@
 use bytes::Bytes;
 use prost::Message;
 
-use super::encode::FORMAT;
-use super::{Check, Command, Create, CreateMode, Delete, Operation, SetAcl, SetData, SubOperation};
+use super::encode::FORMAT_MAX;
+use super::{
+    Check, Command, Create, CreateMode, Delete, DeleteRecursive, Ensure, Extent, Operation, SetAcl, SetData,
+    SubOperation,
+};
 use crate::acl::{Acl, Identity, Permissions};
 use crate::error::DecodeError;
 use crate::proto::command as record;
@@ -19,8 +22,8 @@ impl Command {
     /// [`DecodeError`]; the entry is damaged or from a newer version, and the node must not apply anything after it.
     pub fn decode(bytes: Bytes) -> Result<Self, DecodeError> {
         let record = record::Command::decode(bytes)?;
-        if record.format != FORMAT {
-            return Err(DecodeError::Format { found: record.format, newest: FORMAT });
+        if !(1..=FORMAT_MAX).contains(&record.format) {
+            return Err(DecodeError::Format { found: record.format, newest: FORMAT_MAX });
         }
         Ok(Self {
             session: session_id(record.session),
@@ -60,6 +63,18 @@ fn operation(record: record::command::Operation) -> Result<Operation, DecodeErro
             let client_address = record.client_address.map(|address| text(address, "client address"));
             Operation::Announce { node: record.node, client_address: client_address.transpose()? }
         }
+        Record::DeleteRecursive(record) => Operation::DeleteRecursive(DeleteRecursive {
+            path: text(record.path, "path")?,
+            version: record.version,
+            limit: extent(record.limit)?,
+        }),
+        Record::Ensure(record) => Operation::Ensure(Ensure {
+            path: text(record.path, "path")?,
+            data: record.data,
+            acl: acl(record.acl)?,
+            parents: record.parents,
+            limit: extent(record.limit)?,
+        }),
         Record::Reap(record) => Operation::Reap { path: text(record.path, "path")? },
     })
 }
@@ -102,6 +117,11 @@ fn set_acl(record: record::SetAcl) -> Result<SetAcl, DecodeError> {
 
 fn check(record: record::Check) -> Result<Check, DecodeError> {
     Ok(Check { path: text(record.path, "path")?, version: record.version })
+}
+
+fn extent(record: Option<record::Extent>) -> Result<Extent, DecodeError> {
+    let record::Extent { znodes, path_bytes } = record.ok_or(DecodeError::Field { field: "limit" })?;
+    Ok(Extent { znodes, path_bytes })
 }
 
 fn acl(records: Vec<record::Acl>) -> Result<Vec<Acl>, DecodeError> {

@@ -3,19 +3,30 @@
 use bytes::BytesMut;
 use prost::Message;
 
-use super::{Check, Command, Create, Delete, Operation, SetAcl, SetData, SubOperation};
+use super::{
+    Check, Command, Create, Delete, DeleteRecursive, Ensure, Extent, Operation, SetAcl, SetData, SubOperation,
+};
 use crate::acl::{Acl, Identity};
 use crate::proto::command as record;
 use crate::text::Text;
 
-/// The format that this version writes, and the newest that it reads.
-pub(super) const FORMAT: u32 = 1;
+/// The newest format that this version reads.
+pub(super) const FORMAT_MAX: u32 = 2;
+
+/// The lowest format that has an operation. What older versions know is written as they wrote it, so that versions can
+/// run side by side until somebody uses what is new.
+fn format(operation: &Operation) -> u32 {
+    match operation {
+        Operation::DeleteRecursive(_) | Operation::Ensure(_) => 2,
+        _ => 1,
+    }
+}
 
 impl Command {
     /// Appends the command as it stands in the log. Data and paths are shared until they are written, not copied twice.
     pub fn encode(&self, buffer: &mut BytesMut) {
         let record = record::Command {
-            format: FORMAT,
+            format: format(&self.operation),
             session: self.session.0.cast_unsigned(),
             node: self.origin.node,
             connection: self.origin.connection,
@@ -60,6 +71,8 @@ fn operation(operation: &Operation) -> record::command::Operation {
             node: *node,
             client_address: client_address.clone().map(Text::into_bytes),
         }),
+        Operation::DeleteRecursive(operation) => Record::DeleteRecursive(delete_recursive(operation)),
+        Operation::Ensure(operation) => Record::Ensure(ensure(operation)),
         Operation::Reap { path } => Record::Reap(record::Reap { path: path.clone().into_bytes() }),
     }
 }
@@ -88,6 +101,28 @@ fn create(create: &Create) -> record::Create {
 
 fn delete(delete: &Delete) -> record::Delete {
     record::Delete { path: delete.path.clone().into_bytes(), version: delete.version }
+}
+
+fn delete_recursive(delete: &DeleteRecursive) -> record::DeleteRecursive {
+    record::DeleteRecursive {
+        path: delete.path.clone().into_bytes(),
+        version: delete.version,
+        limit: Some(extent(delete.limit)),
+    }
+}
+
+fn ensure(ensure: &Ensure) -> record::Ensure {
+    record::Ensure {
+        path: ensure.path.clone().into_bytes(),
+        data: ensure.data.clone(),
+        acl: ensure.acl.iter().map(acl).collect(),
+        parents: ensure.parents,
+        limit: Some(extent(ensure.limit)),
+    }
+}
+
+fn extent(extent: Extent) -> record::Extent {
+    record::Extent { znodes: extent.znodes, path_bytes: extent.path_bytes }
 }
 
 fn set_data(set: &SetData) -> record::SetData {

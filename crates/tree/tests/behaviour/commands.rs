@@ -5,8 +5,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use tree::{
-    Acl, Check, Command, Create, CreateMode, DecodeError, Delete, Identity, Operation, Owner, Password,
-    Permissions, SessionId, SetAcl, SetData, SubOperation, Text,
+    Acl, Check, Command, Create, CreateMode, DecodeError, Delete, DeleteRecursive, Ensure, Extent, Identity,
+    Operation, Owner, Password, Permissions, SessionId, SetAcl, SetData, SubOperation, Text,
 };
 
 fn text() -> impl Strategy<Value = Text> {
@@ -54,6 +54,10 @@ fn sub_operation() -> impl Strategy<Value = SubOperation> {
     ]
 }
 
+fn extent() -> impl Strategy<Value = Extent> {
+    any::<(u32, u32)>().prop_map(|(znodes, path_bytes)| Extent { znodes, path_bytes })
+}
+
 fn operation() -> impl Strategy<Value = Operation> {
     let password = any::<[u8; 16]>().prop_map(Password);
     let session = any::<i64>().prop_map(SessionId);
@@ -76,6 +80,12 @@ fn operation() -> impl Strategy<Value = Operation> {
         (any::<u64>(), prop::option::of(text()))
             .prop_map(|(node, client_address)| Operation::Announce { node, client_address }),
         text().prop_map(|path| Operation::Reap { path }),
+        (text(), any::<i32>(), extent())
+            .prop_map(|(path, version, limit)| DeleteRecursive { path, version, limit })
+            .prop_map(Operation::DeleteRecursive),
+        (text(), data(), acl(), any::<bool>(), extent())
+            .prop_map(|(path, data, acl, parents, limit)| Ensure { path, data, acl, parents, limit })
+            .prop_map(Operation::Ensure),
         (session, any::<u64>(), any::<u32>()).prop_map(|(session, generation, epoch)| {
             Operation::ExpireSession { session, generation, epoch }
         }),
@@ -143,7 +153,34 @@ fn data_and_paths_are_slices_of_the_entry() {
 
 #[test]
 fn a_newer_format_is_refused_by_name() {
-    let newer = Bytes::from_static(&[0x08, 0x02]);
-    assert!(matches!(Command::decode(newer), Err(DecodeError::Format { found: 2, newest: 1 })));
-    assert!(matches!(Command::decode(Bytes::new()), Err(DecodeError::Format { found: 0, newest: 1 })));
+    let newer = Bytes::from_static(&[0x08, 0x03]);
+    assert!(matches!(Command::decode(newer), Err(DecodeError::Format { found: 3, newest: 2 })));
+    assert!(matches!(Command::decode(Bytes::new()), Err(DecodeError::Format { found: 0, newest: 2 })));
+}
+
+/// Entries as the version before the extensions wrote them, which it still reads when this one writes them.
+#[test]
+fn what_the_first_format_has_is_read_and_written_in_it() {
+    let delete = Command {
+        session: SessionId(1),
+        origin: Owner { node: 2, connection: 3 },
+        identities: vec![],
+        enforce_quotas: true,
+        operation: Operation::Delete(crate::fixture::delete("/a", -1)),
+    };
+    let entry: &[u8] = &[
+        0x08, 1, 0x11, 1, 0, 0, 0, 0, 0, 0, 0, 0x18, 2, 0x20, 3, 0x30, 1, 0x5a, 6, 0x0a, 2, b'/', b'a', 0x10,
+        1,
+    ];
+    assert_eq!(encode(&delete), entry);
+    assert_eq!(Command::decode(Bytes::from_static(entry)).unwrap(), delete);
+}
+
+#[test]
+fn what_came_later_says_so_to_those_who_do_not_know_it() {
+    let operation =
+        Operation::DeleteRecursive(DeleteRecursive { path: "/a".into(), version: -1, limit: Extent::MAX });
+    let (session, origin) = (SessionId::NONE, Owner::default());
+    let command = Command { session, origin, identities: vec![], enforce_quotas: false, operation };
+    assert_eq!(encode(&command)[..2], [0x08, 2]);
 }

@@ -6,6 +6,7 @@ mod access;
 mod agreement;
 mod coverage;
 pub mod ensemble;
+mod extensions;
 mod naive;
 mod quotas;
 mod script;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use std::fmt::Debug;
 
-use tree::{ErrorCode, Identity, Outcome, SessionId, Tree};
+use tree::{ChildNames, ErrorCode, Identity, Outcome, SessionId, Tree};
 
 use super::access;
 use super::naive::{Expected, Naive};
@@ -71,6 +71,9 @@ fn assert_same_node(tree: &Tree, naive: &Naive, path: &str) {
         let children =
             tree.children(path, &who).map(|(names, stat)| (names.iter().collect::<Vec<_>>(), stat));
         assert_eq!(children, readable.map(|()| (naive.children(path), stat)), "{path}");
+        if let Ok((names, _)) = tree.children(path, &who) {
+            assert_same_children(naive, path, &who, names);
+        }
         assert_eq!(tree.descendants(path, &who), readable.map(|()| descendants), "{path}");
         let acl = match (allowed(16), allowed(1)) {
             (true, _) => Ok((node.acl.clone(), stat)),
@@ -78,5 +81,25 @@ fn assert_same_node(tree: &Tree, naive: &Naive, path: &str) {
             (false, false) => Err(ErrorCode::NoAuth),
         };
         assert_eq!(tree.acl(path, &who), acl, "{path}");
+    }
+}
+
+/// What a list with stats and data shows.
+fn assert_same_children(naive: &Naive, path: &str, who: &[Identity], names: ChildNames<'_>) {
+    let all = naive.children(path);
+    let middle = all.get(all.len() / 2).copied().unwrap_or("m");
+    for after in ["", middle] {
+        let found = names.nodes_after(after, who);
+        let found = found.map(|child| {
+            let node = child.node.map(|node| (node.data.map(|data| data.to_vec()), node.stat));
+            (child.name.to_owned(), node)
+        });
+        let expected = all.iter().filter(|name| **name > after).map(|name| {
+            let path = format!("{}/{name}", path.trim_end_matches('/'));
+            let node = &naive.nodes[&path];
+            let is_readable = access::permits(&node.acl, 1, who);
+            ((*name).to_owned(), is_readable.then(|| (node.data.clone(), naive.stat(&path))))
+        });
+        assert!(found.eq(expected), "{path} after {after}");
     }
 }

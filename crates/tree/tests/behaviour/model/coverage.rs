@@ -9,6 +9,9 @@ pub struct Coverage {
     seen: BTreeMap<(&'static str, Option<ErrorCode>), usize>,
     rollbacks: usize,
     ephemerals_ended: usize,
+    deleted_families: usize,
+    parents_made: usize,
+    were_there: usize,
 }
 
 impl Coverage {
@@ -19,6 +22,14 @@ impl Coverage {
         {
             self.rollbacks += usize::from(failure.at > 1);
             self.count(sub_operation_name(&operations[failure.at]), Some(failure.error));
+        }
+        match outcome.result {
+            Ok(Reply::DeletedAll { znodes }) => self.deleted_families += usize::from(znodes > 2),
+            Ok(Reply::Ensured { created: true, .. }) => {
+                self.parents_made += usize::from(outcome.triggers.len() > 2);
+            }
+            Ok(Reply::Ensured { created: false, .. }) => self.were_there += 1,
+            _ => {}
         }
         if outcome.ended_session.is_some() {
             self.ephemerals_ended += outcome.triggers.len() / 2;
@@ -33,9 +44,9 @@ impl Coverage {
     pub fn assert_everything_was_reached(&self) {
         use ErrorCode::{
             BadArguments, BadVersion, InvalidAcl, NoAuth, NoChildrenForEphemerals, NoNode, NodeExists,
-            NotEmpty, QuotaExceeded, SessionExpired, SessionMoved,
+            NotEmpty, QuotaExceeded, SessionExpired, SessionMoved, TooManyZnodes,
         };
-        let expected: [(&str, &[ErrorCode]); 10] = [
+        let expected: [(&str, &[ErrorCode]); 12] = [
             (
                 "create",
                 &[
@@ -62,6 +73,24 @@ impl Coverage {
             ("close", &[SessionExpired]),
             ("expire", &[SessionExpired, SessionMoved]),
             ("reap", &[NoNode, NotEmpty]),
+            (
+                "delete recursive",
+                &[BadArguments, NoNode, NoAuth, BadVersion, TooManyZnodes, SessionExpired, SessionMoved],
+            ),
+            (
+                "ensure",
+                &[
+                    BadArguments,
+                    InvalidAcl,
+                    NoNode,
+                    NoAuth,
+                    NoChildrenForEphemerals,
+                    QuotaExceeded,
+                    TooManyZnodes,
+                    SessionExpired,
+                    SessionMoved,
+                ],
+            ),
         ];
         for (name, errors) in expected {
             for error in errors {
@@ -76,7 +105,13 @@ impl Coverage {
             );
         }
         assert!(self.rollbacks > 50, "only {} multis were rolled back", self.rollbacks);
+        assert!(self.parents_made > 50, "only {} were created with their parents", self.parents_made);
+        assert!(self.were_there > 50, "only {} were there already", self.were_there);
         assert!(self.ephemerals_ended > 50, "only {} ephemerals ended with a session", self.ephemerals_ended);
+    }
+
+    pub fn assert_families_were_deleted(&self) {
+        assert!(self.deleted_families > 50, "only {} subtrees were deleted at once", self.deleted_families);
     }
 }
 
@@ -87,6 +122,8 @@ fn operation_name(operation: &Operation) -> &'static str {
         Operation::SetData(_) => "set data",
         Operation::SetAcl(_) => "set ACL",
         Operation::Multi(_) => "multi",
+        Operation::DeleteRecursive(_) => "delete recursive",
+        Operation::Ensure(_) => "ensure",
         Operation::CreateSession { .. } => "create session",
         Operation::AttachSession { .. } => "attach",
         Operation::CloseSession => "close",

@@ -52,7 +52,7 @@ pub struct Expected {
     pub is_over_quota: bool,
 }
 
-type Answer = Result<Reply, ErrorCode>;
+pub type Answer = Result<Reply, ErrorCode>;
 pub type Triggers = Vec<(EventKind, String, Vec<Acl>)>;
 
 fn parent_of(path: &str) -> String {
@@ -63,7 +63,7 @@ fn parent_of(path: &str) -> String {
     }
 }
 
-fn valid_path(path: &str) -> bool {
+pub fn valid_path(path: &str) -> bool {
     let units: Vec<u16> = path.encode_utf16().collect();
     let bad_unit = |unit: &u16| matches!(*unit, 0..=0x1f | 0x7f..=0x9f | 0xd800..=0xf8ff | 0xfff0..=0xffff);
     if path == "/" {
@@ -77,7 +77,7 @@ fn valid_path(path: &str) -> bool {
         && !units.iter().any(bad_unit)
 }
 
-fn require(holds: bool, error: ErrorCode) -> Result<(), ErrorCode> {
+pub fn require(holds: bool, error: ErrorCode) -> Result<(), ErrorCode> {
     if holds { Ok(()) } else { Err(error) }
 }
 
@@ -219,6 +219,8 @@ impl Naive {
             }
             Operation::Create(create) => self.create(create, session, who, triggers),
             Operation::Delete(delete) => self.delete(delete, who, triggers),
+            Operation::DeleteRecursive(delete) => self.delete_recursive(delete, who, triggers),
+            Operation::Ensure(ensure) => self.ensure(ensure, who, triggers),
             Operation::SetData(set) => self.set_data(set, who, triggers),
             Operation::SetAcl(set) => self.set_acl(set, who),
             Operation::Multi(operations) => Ok(self.multi(operations, session, who, triggers)),
@@ -258,11 +260,17 @@ impl Naive {
         self.nodes.get(if path.is_empty() { "/" } else { path }).ok_or(ErrorCode::NoNode)
     }
 
-    fn require_access(&self, path: &str, bits: i32, who: &[Identity]) -> Result<(), ErrorCode> {
+    pub fn require_access(&self, path: &str, bits: i32, who: &[Identity]) -> Result<(), ErrorCode> {
         require(access::permits(&self.get(path)?.acl, bits, who), ErrorCode::NoAuth)
     }
 
-    fn create(&mut self, create: &Create, session: i64, who: &[Identity], triggers: &mut Triggers) -> Answer {
+    pub fn create(
+        &mut self,
+        create: &Create,
+        session: i64,
+        who: &[Identity],
+        triggers: &mut Triggers,
+    ) -> Answer {
         let ephemeral = matches!(create.mode, CreateMode::Ephemeral | CreateMode::EphemeralSequential);
         let sequential = [2, 3, 6].contains(&create.mode.flags());
         require(!ephemeral || session != 0, ErrorCode::SessionExpired)?;
@@ -307,7 +315,7 @@ impl Naive {
         Ok(Reply::Created { path: path.into(), stat })
     }
 
-    fn delete(&mut self, delete: &Delete, who: &[Identity], triggers: &mut Triggers) -> Answer {
+    pub fn delete(&mut self, delete: &Delete, who: &[Identity], triggers: &mut Triggers) -> Answer {
         let path = delete.path.as_str();
         require(path.contains('/') && !path.contains('\0'), ErrorCode::BadArguments)?;
         let system = ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"];

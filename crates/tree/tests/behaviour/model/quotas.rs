@@ -104,6 +104,7 @@ fn touches_system_nodes(command: &Command) -> bool {
         Operation::Delete(delete) => system(&delete.path),
         Operation::SetData(set) => system(&set.path),
         Operation::SetAcl(set) => system(&set.path),
+        Operation::Ensure(ensure) => system(&ensure.path),
         Operation::Multi(parts) => parts.iter().any(part),
         _ => false,
     }

@@ -6,8 +6,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use tree::{
-    Acl, Check, Command, Create, CreateMode, Delete, Identity, Operation, Owner, Password, Permissions,
-    SessionId, SetAcl, SetData, SubOperation, Text, Ttl,
+    Acl, Check, Command, Create, CreateMode, Delete, DeleteRecursive, Ensure, Extent, Identity, Operation,
+    Owner, Password, Permissions, SessionId, SetAcl, SetData, SubOperation, Text, Ttl,
 };
 
 use super::naive::Naive;
@@ -56,6 +56,8 @@ pub enum What {
     Expire {
         late: bool,
     },
+    DeleteRecursive(Path, Version, Extent),
+    Ensure(Path, Option<Vec<u8>>, Vec<Acl>, bool, Extent),
     Reap(Index),
     ReapAny(Path),
     Announce(u64, Option<&'static str>),
@@ -75,6 +77,8 @@ pub enum Write {
 pub enum Path {
     Existing(Index),
     Below(Index, &'static str),
+    Deeper(Index, [&'static str; 2]),
+    Parent(Index),
     Odd(&'static str),
 }
 
@@ -84,6 +88,8 @@ pub enum Version {
     Current,
     Number(i32),
 }
+
+const NAMES: [&str; 6] = ["a", "b", "c", "s-", "ä", "a-name-that-is-longer-than-inline"];
 
 const ODD: [&str; 16] = [
     "",
@@ -165,6 +171,10 @@ fn what() -> impl Strategy<Value = What> {
         2 => (0..3u64, 0..2u8).prop_map(|(connection, password)| What::Attach { connection, password }),
         1 => Just(What::Close),
         1 => any::<bool>().prop_map(|late| What::Expire { late }),
+        4 => (family(), version(), extent())
+            .prop_map(|(path, version, limit)| What::DeleteRecursive(path, version, limit)),
+        6 => (place(), data(), acl(), any::<bool>(), extent())
+            .prop_map(|(path, data, acl, parents, limit)| What::Ensure(path, data, acl, parents, limit)),
         1 => any::<Index>().prop_map(What::Reap),
         1 => path().prop_map(What::ReapAny),
         1 => (0..5u64, prop::option::of(select(&["one:2181", "two:2181", "bad address"][..])))
@@ -173,10 +183,34 @@ fn what() -> impl Strategy<Value = What> {
     ]
 }
 
-fn write() -> impl Strategy<Value = Write> {
+fn data() -> impl Strategy<Value = Option<Vec<u8>>> {
     let bytes =
-        || prop_oneof![8 => vec(any::<u8>(), 0..20), 1 => select(&LIMITS[..]).prop_map(|text| text.into())];
-    let data = || prop::option::weighted(0.9, bytes());
+        prop_oneof![8 => vec(any::<u8>(), 0..20), 1 => select(&LIMITS[..]).prop_map(|text| text.into())];
+    prop::option::weighted(0.9, bytes)
+}
+
+fn extent() -> impl Strategy<Value = Extent> {
+    prop_oneof![
+        8 => Just(Extent::MAX),
+        1 => (0..4_u32).prop_map(|znodes| Extent { znodes, ..Extent::MAX }),
+        1 => (0..40_u32).prop_map(|path_bytes| Extent { path_bytes, ..Extent::MAX }),
+    ]
+}
+
+/// As [`path`], mostly with children.
+fn family() -> impl Strategy<Value = Path> {
+    prop_oneof![1 => path(), 2 => any::<Index>().prop_map(Path::Parent)]
+}
+
+/// As [`path`], sometimes without its parent.
+fn place() -> impl Strategy<Value = Path> {
+    let names = (select(&NAMES[..]), select(&NAMES[..]));
+    let deeper =
+        (any::<Index>(), names).prop_map(|(above, (name, below))| Path::Deeper(above, [name, below]));
+    prop_oneof![2 => path(), 1 => deeper]
+}
+
+fn write() -> impl Strategy<Value = Write> {
     let mode = prop_oneof![
         4 => Just(CreateMode::Persistent),
         3 => Just(CreateMode::Ephemeral),
@@ -199,7 +233,7 @@ fn write() -> impl Strategy<Value = Write> {
 fn path() -> impl Strategy<Value = Path> {
     prop_oneof![
         6 => any::<Index>().prop_map(Path::Existing),
-        8 => (any::<Index>(), select(&["a", "b", "c", "s-", "ä", "a-name-that-is-longer-than-inline"][..]))
+        8 => (any::<Index>(), select(&NAMES[..]))
             .prop_map(|(above, name)| Path::Below(above, name)),
         1 => select(&ODD[..]).prop_map(Path::Odd),
     ]
@@ -314,6 +348,22 @@ impl What {
                 Operation::AttachSession { session, password: password(*byte), timeout_ms: 5_000 }
             }
             Self::Close => Operation::CloseSession,
+            Self::DeleteRecursive(path, version, limit) => {
+                let path = path.resolve(state);
+                let current = state.nodes.get(&path).map_or(0, |node| node.stat.version);
+                Operation::DeleteRecursive(DeleteRecursive {
+                    path: path.into(),
+                    version: version.resolve(current),
+                    limit: *limit,
+                })
+            }
+            Self::Ensure(path, data, acl, parents, limit) => Operation::Ensure(Ensure {
+                path: path.resolve(state).into(),
+                data: data.clone().map(Bytes::from),
+                acl: acl.clone(),
+                parents: *parents,
+                limit: *limit,
+            }),
             Self::Reap(index) => {
                 let candidates = state.reapable();
                 let path =
@@ -409,6 +459,17 @@ impl Path {
         match self {
             Self::Existing(index) => existing(index),
             Self::Below(index, name) => format!("{}/{name}", existing(index).trim_end_matches('/')),
+            Self::Deeper(index, [name, below]) => {
+                format!("{}/{name}/{below}", existing(index).trim_end_matches('/'))
+            }
+            Self::Parent(index) => {
+                let is_parent =
+                    |path: &&String| !path.starts_with("/zookeeper") && !state.children(path).is_empty();
+                let parents: Vec<_> = state.nodes.keys().filter(is_parent).collect();
+                let below_root = parents.len().saturating_sub(1);
+                // The root comes first, and is all there is at the start.
+                if below_root == 0 { "/".to_owned() } else { parents[1 + index.index(below_root)].clone() }
+            }
             Self::Odd(path) => (*path).to_owned(),
         }
     }

@@ -65,6 +65,7 @@ pub(super) const fn tells_of_state(op: OpCode) -> bool {
             | OpCode::GetAcl
             | OpCode::GetChildren
             | OpCode::GetChildren2
+            | OpCode::ListChildren
             | OpCode::GetAllChildrenNumber
             | OpCode::GetEphemerals
             | OpCode::MultiRead

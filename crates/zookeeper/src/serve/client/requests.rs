@@ -103,7 +103,9 @@ impl Desk<'_> {
             | OpCode::Delete
             | OpCode::SetData
             | OpCode::SetAcl
-            | OpCode::Multi => match operation(header.op, &mut body) {
+            | OpCode::Multi
+            | OpCode::DeleteRecursive
+            | OpCode::Ensure => match operation(header.op, &mut body) {
                 Ok(operation) => self.propose(header.xid, operation, turn),
                 Err(refusal) => self.refuse(header.xid, refusal.0, turn),
             },

@@ -2,6 +2,7 @@
 
 pub(crate) mod convert;
 mod outcome;
+mod page;
 mod read;
 mod reshape;
 mod watches;

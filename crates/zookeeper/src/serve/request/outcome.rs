@@ -5,7 +5,8 @@ use tree::{MultiFailure, Reply, Zxid};
 
 use super::convert::stat;
 use crate::codec::{
-    ErrorCode, MultiReply, PartReply, Record, ReplyBody, ReplyHeader, Xid, put_error_frame, put_frame,
+    ErrorCode, JuteWrite, MultiReply, PartReply, Record, ReplyBody, ReplyHeader, Xid, put_error_frame,
+    put_frame,
 };
 use crate::errors::wire_code;
 
@@ -25,6 +26,8 @@ fn put_reply(reply: &Reply, out: &mut BytesMut) {
         Reply::Created { path, stat: None } => ReplyBody::Path(path).encode(out),
         Reply::Created { path, stat: Some(node) } => ReplyBody::PathStat(path, stat(node)).encode(out),
         Reply::DataSet(node) | Reply::AclSet(node) => stat(node).encode(out),
+        Reply::DeletedAll { znodes } => out.put_int(i32::try_from(*znodes).unwrap_or(i32::MAX)),
+        Reply::Ensured { created, stat: node } => ReplyBody::Ensured(*created, stat(node)).encode(out),
         Reply::Multi(Ok(replies)) => {
             for reply in replies {
                 put_part(reply, out);
@@ -50,6 +53,8 @@ fn put_part(reply: &Reply, out: &mut BytesMut) {
         Reply::Deleted => PartReply::Delete.encode(out),
         Reply::Checked => PartReply::Check.encode(out),
         Reply::AclSet(_)
+        | Reply::DeletedAll { .. }
+        | Reply::Ensured { .. }
         | Reply::Multi(_)
         | Reply::SessionCreated { .. }
         | Reply::SessionAttached { .. }

@@ -5,6 +5,7 @@ use control::View;
 use tree::{Identity, WatchKind};
 
 use super::convert::{stat, wire_acl};
+use super::page::list_children;
 use super::watches::{add_watch, check_watches, remove_watches, set_watches, set_watches2};
 use crate::codec::{
     Acl, ClientInfo, ErrorCode, JuteWrite, MultiReply, OpCode, PartReply, PathWatch, ReadPart, Reader,
@@ -92,6 +93,7 @@ fn put_body(request: &Request<'_>, who: &Who, view: &View<'_>, out: &mut BytesMu
             ReplyBody::Token(None).encode(out);
             Ok(())
         }
+        Request::ListChildren(list) => list_children(list, who, view, out),
         Request::Create(_)
         | Request::Create2(_)
         | Request::CreateContainer(_)
@@ -105,6 +107,8 @@ fn put_body(request: &Request<'_>, who: &Who, view: &View<'_>, out: &mut BytesMu
         | Request::CloseSession
         | Request::Auth(_)
         | Request::Reconfig(_)
+        | Request::DeleteRecursive(_)
+        | Request::Ensure(_)
         | Request::Unknown(_) => Err(ErrorCode::UNIMPLEMENTED),
     }
 }
@@ -193,6 +197,8 @@ pub(crate) const fn is_read(op: OpCode) -> bool {
             | OpCode::SetData
             | OpCode::SetAcl
             | OpCode::Multi
+            | OpCode::DeleteRecursive
+            | OpCode::Ensure
             | OpCode::Sync
             | OpCode::Reconfig
             | OpCode::CloseSession

@@ -1,11 +1,11 @@
 //! Requests that become commands.
 
 use bytes::Bytes;
-use tree::{CreateMode, Operation, SubOperation, Ttl};
+use tree::{CreateMode, Extent, Operation, SubOperation, Ttl};
 
 use super::convert::tree_acl;
 use crate::codec::{
-    Create, CreateTtl, ErrorCode, Multi, OpCode, PathVersion, Reader, Request, SetData, WritePart,
+    Create, CreateTtl, Ensure, ErrorCode, Multi, OpCode, PathVersion, Reader, Request, SetData, WritePart,
 };
 
 /// A write that is answered here: it makes no sense to any replica.
@@ -35,6 +35,12 @@ pub(crate) fn operation(op: OpCode, body: &mut Reader<'_>) -> Result<Operation, 
             acl: set.acl.iter().map(tree_acl).collect(),
             version: set.version,
         })),
+        Request::DeleteRecursive(at) => Ok(Operation::DeleteRecursive(tree::DeleteRecursive {
+            path: at.path.into(),
+            version: at.version,
+            limit: Extent::MAX,
+        })),
+        Request::Ensure(request) => Ok(Operation::Ensure(ensure(&request))),
         Request::Multi(multi) => sub_operations(&multi).map(Operation::Multi),
         _ => Err(Refusal(ErrorCode::UNIMPLEMENTED)),
     }
@@ -91,6 +97,16 @@ fn create_in_mode(create: &Create<'_>, mode: CreateMode, want_stat: bool) -> tre
         data: copy(create.data),
         acl: create.acl.iter().map(tree_acl).collect(),
         want_stat,
+    }
+}
+
+fn ensure(request: &Ensure<'_>) -> tree::Ensure {
+    tree::Ensure {
+        path: request.path.into(),
+        data: copy(request.data),
+        acl: request.acl.iter().map(tree_acl).collect(),
+        parents: request.parents,
+        limit: Extent::MAX,
     }
 }
 
