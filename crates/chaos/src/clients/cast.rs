@@ -54,7 +54,8 @@ impl Cast {
     fn new(plan: Plan) -> Self {
         let clients = (1..=plan.clients).map(ClientId).collect();
         Self {
-            layout: Layout { registers: 20, places: 8, clients, ephemerals: 3 },
+            // No families: ZooKeeper, which these clients drive too, has no recursive delete.
+            layout: Layout { registers: 20, places: 8, clients, ephemerals: 3, families: 0 },
             plan,
             history: Rc::new(RefCell::new(History::new(elapsed))),
             orders: Rc::default(),

@@ -73,6 +73,7 @@ impl Settings {
             places: pick(rng, &[2, 8]),
             clients: clients.iter().map(|client| client.id).collect(),
             ephemerals: 3,
+            families: 2,
         };
         let heals_quorum_first = rng.random_bool(0.4);
         Self {

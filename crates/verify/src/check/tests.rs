@@ -514,3 +514,33 @@ fn half_a_multi_is_found() {
     story.answer(id, 3, Answer::Data { tag: Some(first), seen: seen(2, 2, 0) });
     assert_eq!(story.broken(), ["a read shows the state that its reply names"]);
 }
+
+#[test]
+fn a_member_that_outlives_its_family_is_found() {
+    let (root, member) = ("/families/0", "/families/0/a");
+    for outlives in [false, true] {
+        let (mut story, one, two) = Story::begin();
+        story.create(one, root, Kind::Persistent, 2);
+        let tag = story.create(one, member, Kind::Persistent, 3);
+        let delete = |path: &str| Write::Delete { path: path.into(), version: None };
+        let id = story.ask(one, Op::DeleteFamily(vec![delete(member), delete(root)]));
+        story.answer(id, 4, Answer::Parts(vec![PartAnswer::Deleted; 2]));
+        let id = story.ask(two, Op::Get { path: member.into(), watch: false });
+        if outlives {
+            story.answer(id, 4, Answer::Data { tag: Some(tag), seen: seen(3, 3, 0) });
+        } else {
+            story.refuse(id, 4, ErrorCode::NO_NODE);
+        }
+        assert_eq!(story.broken().is_empty(), !outlives);
+    }
+}
+
+#[test]
+fn a_family_that_was_there_and_is_said_not_to_be_is_found() {
+    let (mut story, one, two) = Story::begin();
+    story.create(one, "/families/0", Kind::Persistent, 2);
+    let delete = Write::Delete { path: "/families/0".into(), version: None };
+    let id = story.ask(two, Op::DeleteFamily(vec![delete]));
+    story.refuse(id, 3, ErrorCode::NO_NODE);
+    assert_eq!(story.broken(), ["a refusal has its reason"]);
+}

@@ -27,6 +27,10 @@ pub(super) fn request<'a>(op: &'a Op, data: &'a [Vec<u8>], watches: &'a Watches)
             let parts = writes.iter().zip(data).map(|(write, data)| part(write, data));
             Request::Multi(Multi { parts: parts.collect() })
         }
+        Op::DeleteFamily(writes) => {
+            let root = writes.last().expect("a family has a root").path();
+            Request::DeleteRecursive(PathVersion { path: root, version: ANY_VERSION })
+        }
         Op::Get { path, watch } => Request::GetData(PathWatch { path, watch: *watch }),
         Op::Exists { path, watch } => Request::Exists(PathWatch { path, watch: *watch }),
         Op::Children { path, watch } => Request::GetChildren2(PathWatch { path, watch: *watch }),
@@ -70,6 +74,7 @@ pub(super) fn op_code(op: &Op) -> OpCode {
         Op::Write(Write::Delete { .. }) => OpCode::Delete,
         Op::Write(Write::Check { .. }) => OpCode::Check,
         Op::Multi(_) => OpCode::Multi,
+        Op::DeleteFamily(_) => OpCode::DeleteRecursive,
         Op::Get { .. } => OpCode::GetData,
         Op::Exists { .. } => OpCode::Exists,
         Op::Children { .. } => OpCode::GetChildren2,
@@ -93,6 +98,9 @@ pub(super) fn outcome(op: &Op, header: ReplyHeader, body: &mut Reader<'_>) -> Re
         (Op::Write(Write::Set { .. }), ReplyBody::Stat(stat)) => Answer::Part(PartAnswer::Set(seen(stat))),
         (Op::Write(Write::Delete { .. }), ReplyBody::Empty) => Answer::Part(PartAnswer::Deleted),
         (Op::Multi(writes), ReplyBody::Multi(reply)) => return parts(zxid, writes, reply.parts),
+        (Op::DeleteFamily(writes), ReplyBody::Count(count)) if usize::try_from(count) == Ok(writes.len()) => {
+            Answer::Parts(vec![PartAnswer::Deleted; writes.len()])
+        }
         (Op::Get { .. }, ReplyBody::Data(data, stat)) => {
             Answer::Data { tag: data.and_then(Tag::decode), seen: seen(stat) }
         }

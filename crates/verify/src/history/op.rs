@@ -131,6 +131,9 @@ pub enum Op {
     Write(Write),
     /// Several, all or none.
     Multi(Vec<Write>),
+    /// A recursive delete, as the deletes that it stands for, the root's last: all or none, like a multi. Whoever asks it knows
+    /// what is there, because that came as a whole and goes as a whole.
+    DeleteFamily(Vec<Write>),
     /// Data and stat; with a watch on the data if asked.
     Get {
         /// Where.
@@ -168,7 +171,7 @@ impl Op {
     pub fn writes(&self) -> &[Write] {
         match self {
             Op::Write(write) => std::slice::from_ref(write),
-            Op::Multi(writes) => writes,
+            Op::Multi(writes) | Op::DeleteFamily(writes) => writes,
             _ => &[],
         }
     }

@@ -11,6 +11,9 @@ use super::{Layout, Mode, Orders};
 use crate::client::{Step, Workload};
 use crate::history::{Answer, ClientId, Kind, Op, OpRecord, Outcome, PartAnswer, SessionKey, Tag, Write};
 
+/// How much of a client's work is about families, where there are any.
+const FAMILIES: f64 = 0.06;
+
 /// How a client works.
 #[derive(Clone, Copy, Debug)]
 pub struct Habits {
@@ -82,6 +85,9 @@ impl Mixed {
     }
 
     fn choose_any(&mut self) {
+        if self.layout.families > 0 && self.rng.random_bool(FAMILIES) {
+            return self.family();
+        }
         match self.rng.random_range(0..1000) {
             0..160 => self.set(false),
             160..300 => self.set(true),
@@ -212,6 +218,29 @@ impl Mixed {
             _ => {}
         }
         self.ask(Op::Multi(writes));
+    }
+
+    /// Creates or deletes all of a family, or looks at a member.
+    fn family(&mut self) {
+        let mut members = self.layout.any_family(&mut self.rng);
+        let (tag, watch) = (self.tag(), self.watch());
+        match self.rng.random_range(0..5) {
+            0 | 1 => {
+                let create = |path| Write::Create { path, tag, kind: Kind::Persistent };
+                self.ask(Op::Multi(members.into_iter().map(create).collect()));
+            }
+            2 => {
+                members.reverse();
+                let delete = |path| Write::Delete { path, version: None };
+                self.ask(Op::DeleteFamily(members.into_iter().map(delete).collect()));
+            }
+            3 => self.ask(Op::Children { path: members.swap_remove(0), watch }),
+            _ => {
+                let path = members.swap_remove(self.rng.random_range(0..members.len()));
+                let exists = self.rng.random_bool(0.5);
+                self.ask(if exists { Op::Exists { path, watch } } else { Op::Get { path, watch } });
+            }
+        }
     }
 
     fn learn(&mut self, path: &Rc<str>, version: i32) {

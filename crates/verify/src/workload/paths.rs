@@ -17,10 +17,15 @@ pub struct Layout {
     pub clients: Vec<ClientId>,
     /// How many names of ephemerals a client uses.
     pub ephemerals: u32,
+    /// How many subtrees come and go as a whole, which takes Quorate's extensions: 0 for servers without.
+    pub families: u32,
 }
 
 /// The folders.
-const FOLDERS: [&str; 6] = ["/registers", "/lists", "/places", "/ephemerals", "/locks", "/guarded"];
+const FOLDERS: [&str; 7] =
+    ["/registers", "/lists", "/places", "/ephemerals", "/locks", "/guarded", "/families"];
+/// What is below the root of a family, in the order of their names.
+const MEMBERS: [&str; 4] = ["/a", "/a/b", "/a/c", "/d"];
 /// How many locks there are.
 const LOCKS: u32 = 2;
 
@@ -53,6 +58,13 @@ impl Layout {
     /// A place.
     pub fn any_place(&self, rng: &mut impl Rng) -> Rc<str> {
         format!("{}/{}", FOLDERS[2], rng.random_range(0..self.places)).into()
+    }
+
+    /// The members of a family, in an order in which they can be created; the first is the root.
+    pub fn any_family(&self, rng: &mut impl Rng) -> Vec<Rc<str>> {
+        let root: Rc<str> = format!("{}/{}", FOLDERS[6], rng.random_range(0..self.families)).into();
+        let below = MEMBERS.into_iter().map(|member| format!("{root}{member}").into());
+        std::iter::once(Rc::clone(&root)).chain(below).collect()
     }
 
     /// A name for an ephemeral of a client.
