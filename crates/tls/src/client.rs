@@ -49,8 +49,8 @@ fn config(files: &ServerFiles, contents: &[Bytes], clock: Arc<WallClock>) -> Res
     let own = material::own(&files.own, &contents[0], &contents[1])?;
     let verifier: Arc<dyn ClientCertVerifier> = match &files.clients {
         ClientCertificates::Ignored => Arc::new(NoClientAuth),
-        ClientCertificates::Wanted(path) => material::verifier(path, &contents[2], false)?,
-        ClientCertificates::Needed(path) => material::verifier(path, &contents[2], true)?,
+        ClientCertificates::Wanted(path) => material::judge_of_callers(path, &contents[2], false)?,
+        ClientCertificates::Needed(path) => material::judge_of_callers(path, &contents[2], true)?,
     };
     let builder = ServerConfig::builder_with_details(material::provider(), clock)
         .with_protocol_versions(&[&TLS13, &TLS12])

@@ -20,7 +20,8 @@ pub struct OwnFiles {
     pub key: PathBuf,
 }
 
-/// Whether clients show certificates. The path is that of the authorities that these must come from.
+/// Whether clients show certificates. The path is that of the authorities that these must come from, with lists of what they
+/// have revoked, if any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientCertificates {
     /// They are not asked.
@@ -45,7 +46,8 @@ pub struct ServerFiles {
 pub struct PeerFiles {
     /// What other nodes are shown.
     pub own: OwnFiles,
-    /// The authorities that the certificates of all nodes come from. Whoever has a certificate of theirs can be a node.
+    /// The authorities that the certificates of all nodes come from, with lists of what they have revoked, if any. Whoever has
+    /// another certificate of theirs can be a node.
     pub authorities: PathBuf,
 }
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use runtime::Clock;
 use rustls::RootCertStore;
+use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -49,7 +50,7 @@ pub(crate) fn own(files: &OwnFiles, certificate: &[u8], key: &[u8]) -> Result<Ow
 }
 
 /// The authorities in a file.
-pub(crate) fn authorities(path: &Path, content: &[u8]) -> Result<Arc<RootCertStore>, TlsError> {
+fn authorities(path: &Path, content: &[u8]) -> Result<Arc<RootCertStore>, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path, content)? {
         roots.add(certificate).map_err(|error| not_certificates(path, error.to_string()))?;
@@ -57,16 +58,32 @@ pub(crate) fn authorities(path: &Path, content: &[u8]) -> Result<Arc<RootCertSto
     Ok(Arc::new(roots))
 }
 
-/// The judge of certificates that come from one of the authorities in a file.
-pub(crate) fn verifier(
+/// What the authorities in a file have revoked, as far as it says. An authority without a list there has revoked nothing.
+fn revoked(path: &Path, content: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+    let found: Result<_, _> = CertificateRevocationListDer::pem_slice_iter(content).collect();
+    found.map_err(|error| not_certificates(path, error.to_string()))
+}
+
+/// The judge of callers' certificates: they come from one of the authorities in a file, and are not revoked there.
+pub(crate) fn judge_of_callers(
     path: &Path,
     content: &[u8],
     is_needed: bool,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let roots = authorities(path, content)?;
-    let builder = WebPkiClientVerifier::builder_with_provider(roots, provider());
+    let builder = WebPkiClientVerifier::builder_with_provider(authorities(path, content)?, provider())
+        .with_crls(revoked(path, content)?)
+        .allow_unknown_revocation_status();
     let builder = if is_needed { builder } else { builder.allow_unauthenticated() };
     builder.build().map_err(|error| not_certificates(path, error.to_string()))
+}
+
+/// The judge of the certificates of those who are called, by the same rules.
+pub(crate) fn judge_of_called(path: &Path, content: &[u8]) -> Result<Arc<WebPkiServerVerifier>, TlsError> {
+    WebPkiServerVerifier::builder_with_provider(authorities(path, content)?, provider())
+        .with_crls(revoked(path, content)?)
+        .allow_unknown_revocation_status()
+        .build()
+        .map_err(|error| not_certificates(path, error.to_string()))
 }
 
 fn certificates(path: &Path, content: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -2,7 +2,7 @@
 //!
 //! What is checked: the called node's certificate comes from the cluster's authorities and is made out to the host in the
 //! address that was called (a name or an IP address among its subject's alternative names); the calling node's comes from
-//! the same authorities. Which node it is, the greeting tells, and the random number in its data directory proves.
+//! the same authorities. None is on a list of revoked ones that is in the file with the authorities. Which node it is, the greeting tells, and the random number in its data directory proves.
 
 use std::io;
 use std::net::SocketAddr;
@@ -62,17 +62,18 @@ impl PeerNetwork {
 fn sides(files: &PeerFiles, contents: &[Bytes], clock: Arc<WallClock>) -> Result<Sides, TlsError> {
     const OFFERED: &str = "the provider has suites for TLS 1.3";
     let own = material::own(&files.own, &contents[0], &contents[1])?;
-    let verifier = material::verifier(&files.authorities, &contents[2], true)?;
+    let judge_of_callers = material::judge_of_callers(&files.authorities, &contents[2], true)?;
+    let judge_of_called = material::judge_of_called(&files.authorities, &contents[2])?;
     let mut called = ServerConfig::builder_with_details(material::provider(), clock.clone())
         .with_protocol_versions(&[&TLS13])
         .expect(OFFERED)
-        .with_client_cert_verifier(verifier)
+        .with_client_cert_verifier(judge_of_callers)
         .with_cert_resolver(own.pair.clone());
     called.send_tls13_tickets = 0;
     let mut calling = ClientConfig::builder_with_details(material::provider(), clock)
         .with_protocol_versions(&[&TLS13])
         .expect(OFFERED)
-        .with_root_certificates(material::authorities(&files.authorities, &contents[2])?)
+        .with_webpki_verifier(judge_of_called)
         .with_client_cert_resolver(own.pair);
     calling.resumption = Resumption::disabled();
     Ok(Sides { called: Arc::new(called), calling: Arc::new(calling), expires_at: own.expires_at })

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::DnType;
+use rcgen::{CertificateParams, DnType, SerialNumber};
 use runtime::{Runtime, Security};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -143,6 +143,28 @@ async fn a_certificate_out_of_its_time_is_refused() {
     });
     let refused = meet(&server, client(&site.authority, Some(&old), BOTH)).await.unwrap_err();
     assert!(refused.contains("expired"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_revoked_certificate_is_refused_and_others_of_its_authority_are_not() {
+    const REVOKED: u64 = 7_000_001;
+    let site = Site::new();
+    let other = Authority::new("an authority without a list");
+    let list = site.authority.revoke(&[REVOKED]);
+    write(&site.path().join("clients.pem"), &format!("{}{}{list}", site.authority.pem, other.pem));
+    let issue = |serial: u64| {
+        let change = |params: &mut CertificateParams| params.serial_number = Some(SerialNumber::from(serial));
+        site.authority.issue_with(&[(DnType::CommonName, "alice")], &[], change)
+    };
+    for clients in [ClientCertificates::Needed, ClientCertificates::Wanted] {
+        let server = site.open(clients).await;
+        let refused = meet(&server, client(&site.authority, Some(&issue(REVOKED)), BOTH)).await.unwrap_err();
+        assert!(refused.contains("Revoked"), "{refused}");
+        let alice = Ok(Some("CN=alice".to_owned()));
+        assert_eq!(meet(&server, client(&site.authority, Some(&issue(REVOKED + 1)), BOTH)).await, alice);
+        let theirs = other.issue(&[(DnType::CommonName, "alice")], &[]);
+        assert_eq!(meet(&server, client(&site.authority, Some(&theirs), BOTH)).await, alice);
+    }
 }
 
 #[tokio::test]

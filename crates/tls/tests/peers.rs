@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::DnType;
+use rcgen::{DnType, SerialNumber};
 use runtime::{BoxStream, Listener, Network, Pool, Runtime, SystemNetwork};
 use tls::{PeerFiles, PeerNetwork};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -82,6 +82,35 @@ async fn strangers_are_refused_and_the_listener_goes_on() {
     let two = open(&runtime, &peer_files(folder.path(), "two", &cluster, &[&cluster])).await;
     assert_eq!(call(&*two, &address).await.unwrap(), 2);
     drop(silent);
+    answering.abort();
+}
+
+/// A machine was stolen: its certificate lets it neither call nor be called.
+#[tokio::test]
+async fn a_node_whose_certificate_was_revoked_is_refused_whoever_calls() {
+    const STOLEN: u64 = 7_000_002;
+    let (folder, runtime) = (tempfile::tempdir().unwrap(), runtime());
+    let cluster = Authority::new("cluster");
+    let files = peer_files(folder.path(), "one", &cluster, &[&cluster]);
+    write(&files.authorities, &format!("{}{}", cluster.pem, cluster.revoke(&[STOLEN])));
+    let one = open(&runtime, &files).await;
+    let files = peer_files(folder.path(), "stolen", &cluster, &[&cluster]);
+    let (certificate, key) =
+        cluster.issue_with(&[(DnType::CommonName, "stolen")], &["127.0.0.1"], |params| {
+            params.serial_number = Some(SerialNumber::from(STOLEN));
+        });
+    write(&files.own.certificate, &certificate);
+    write(&files.own.key, &key.pem());
+    let stolen = open(&runtime, &files).await;
+
+    let (listener, address) = listen(&*one).await;
+    let answering = runtime.spawn(Pool::Clients, answer(listener));
+    assert!(call(&*stolen, &address).await.is_err());
+    answering.abort();
+    let (listener, address) = listen(&*stolen).await;
+    let answering = runtime.spawn(Pool::Clients, answer(listener));
+    let refused = call(&*one, &address).await.unwrap_err().to_string();
+    assert!(refused.contains("Revoked"), "{refused}");
     answering.abort();
 }
 

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use graviola::hashing::Sha256;
 use graviola::signing::ecdsa;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    PKCS_ECDSA_P256_SHA256, PublicKeyData, SerialNumber, SignatureAlgorithm, SigningKey,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, PKCS_ECDSA_P256_SHA256, PublicKeyData,
+    RevokedCertParams, SerialNumber, SignatureAlgorithm, SigningKey,
 };
 use runtime::{Runtime, SeededEntropy, SystemClock, SystemDisk, SystemNetwork, TokioPools};
 use tls::{OwnFiles, PeerFiles};
@@ -127,6 +128,25 @@ impl Authority {
         change(&mut params);
         let key = Key::generate();
         (params.signed_by(&key, &self.issuer).unwrap().pem(), key)
+    }
+
+    /// A list of what this authority has revoked: the certificates with these serial numbers.
+    pub fn revoke(&self, serials: &[u64]) -> String {
+        let revoked = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: rcgen::date_time_ymd(2026, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2026, 1, 1),
+            next_update: rcgen::date_time_ymd(2096, 1, 1),
+            crl_number: next_serial(),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::PreSpecified(Vec::new()),
+        };
+        params.signed_by(&self.issuer).unwrap().pem().unwrap()
     }
 
     /// Issues a certificate for a node on this machine and writes it where `files` say.
