@@ -14,7 +14,6 @@ RECIPES = [
     "leader-latch",
     "leader-selector",
     "barrier",
-    "double-barrier",
     "atomic-long",
     "shared-count",
     "caches",

@@ -44,7 +44,6 @@ public final class Curator {
             case "leader-latch" -> new Latch();
             case "leader-selector" -> new Selector();
             case "barrier" -> new Barrier();
-            case "double-barrier" -> new DoubleBarrier();
             case "atomic-long" -> new AtomicLong();
             case "shared-count" -> new Count();
             case "caches" -> new Caches();

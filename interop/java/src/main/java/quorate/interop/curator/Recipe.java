@@ -127,12 +127,12 @@ abstract class Recipe {
 
     private void run(int contender) {
         while (!site.stopped()) {
-            int suspended = site.suspended();
+            int disturbances = site.disturbances();
             try {
                 round(site.client(contender), contender);
                 rounds.incrementAndGet();
             } catch (KeeperException error) {
-                if (error instanceof KeeperException.SessionExpiredException || site.suspended() == suspended) {
+                if (error instanceof KeeperException.SessionExpiredException || !wasDisturbed(disturbances)) {
                     wrong("contender %d: %s", contender, describe(error));
                 }
                 disturbed.incrementAndGet();
@@ -140,6 +140,16 @@ abstract class Recipe {
                 wrong("contender %d: %s", contender, describe(error));
                 return;
             }
+        }
+    }
+
+    /** A thread that is to end can't know: it does not blame the server. */
+    private boolean wasDisturbed(int before) {
+        try {
+            return site.disturbedSince(before);
+        } catch (InterruptedException end) {
+            Thread.currentThread().interrupt();
+            return true;
         }
     }
 

@@ -14,9 +14,13 @@ final class Site implements AutoCloseable {
     private static final int SESSION_TIMEOUT_MS = 20_000;
     private static final int CONNECT_TIMEOUT_MS = 15_000;
 
+    private static final int NEWS_MS = 500;
+    private static final int NEWS_STEP_MS = 10;
+
     private final String hosts;
     private final String base = "/curator-" + System.nanoTime();
     private final AtomicInteger suspended = new AtomicInteger();
+    private final AtomicInteger disturbances = new AtomicInteger();
     private final AtomicInteger lost = new AtomicInteger();
     private final List<CuratorFramework> clients;
     private volatile boolean stopped;
@@ -57,6 +61,25 @@ final class Site implements AutoCloseable {
         return suspended.get();
     }
 
+    /**
+     * How often a shared client has lost its connection, or got one back: either may come in the middle of a round that
+     * began between them.
+     */
+    int disturbances() {
+        return disturbances.get();
+    }
+
+    /**
+     * Whether there was such news since {@link #disturbances} said this number. Listeners hear of it on a thread of their own,
+     * after a request may have failed for it.
+     */
+    boolean disturbedSince(int before) throws InterruptedException {
+        for (int waited = 0; waited < NEWS_MS && disturbances() == before; waited += NEWS_STEP_MS) {
+            Thread.sleep(NEWS_STEP_MS);
+        }
+        return disturbances() != before;
+    }
+
     /** How many sessions of shared clients have ended, which no kill of one server can explain. */
     int lost() {
         return lost.get();
@@ -78,6 +101,7 @@ final class Site implements AutoCloseable {
     private CuratorFramework watchedClient() {
         CuratorFramework client = ownClient();
         client.getConnectionStateListenable().addListener((of, state) -> {
+            disturbances.incrementAndGet();
             if (state == ConnectionState.SUSPENDED) {
                 suspended.incrementAndGet();
             } else if (state == ConnectionState.LOST) {
