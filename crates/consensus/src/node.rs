@@ -275,11 +275,10 @@ impl Consensus {
             tasks,
         };
         let opened = Group { inner: Arc::new(inner) };
+        let has_come_in = joining::has_come_in(&self.journal.group(group));
         match &self.config.join {
-            Some(join) if !joining::has_come_in(&self.journal.group(group)) => {
-                self.join(&opened, group, join.clone());
-            }
-            _ => self.found_or_rejoin(&opened, founders).await?,
+            Some(join) if !has_come_in => self.join(&opened, group, join.clone()),
+            _ => self.found_or_rejoin(&opened, founders, has_come_in).await?,
         }
         Ok(opened)
     }
@@ -291,7 +290,12 @@ impl Consensus {
     }
 
     /// Gets the group going without waiting for an election timeout.
-    async fn found_or_rejoin(&self, group: &Group, founders: Vec<Member>) -> Result<(), ConsensusError> {
+    async fn found_or_rejoin(
+        &self,
+        group: &Group,
+        founders: Vec<Member>,
+        has_come_in: bool,
+    ) -> Result<(), ConsensusError> {
         let number = group.inner.core.group;
         let raft_failed = |reason: String| ConsensusError::Raft { group: number, reason };
         for member in founders.iter().filter(|member| member.node != self.identity.node) {
@@ -301,7 +305,8 @@ impl Consensus {
         }
         let raft = group.inner.core.raft.clone();
         let founded = raft.is_initialized().await.map_err(|error| raft_failed(error.to_string()))?;
-        if self.identity.joined && !founded {
+        // One that has come in may have lost all that it was sent since: the leader knows of it, and sends it again.
+        if self.identity.joined && !founded && !has_come_in {
             return Err(ConsensusError::Identity(
                 "this node has not come into the cluster that it was to join; start it with --join again"
                     .into(),

@@ -9,7 +9,7 @@ mod harness;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harness::{Cluster, Names, pause, within};
+use harness::{Cluster, FOUNDERS, Names, pause, within};
 use runtime::SystemClock;
 
 /// Three nodes that have applied the numbers below 10, and their leader.
@@ -31,11 +31,12 @@ async fn a_single_node_serves_at_once() {
 #[tokio::test]
 async fn nodes_whose_names_are_not_found_yet_wait_for_them() {
     let names = Arc::new(Names::default());
+    names.hide(FOUNDERS);
     let cluster = Cluster::start_with(Arc::clone(&names), 3).await;
     cluster.propose(1, 0..10);
     pause(Duration::from_secs(1)).await;
     assert_eq!(cluster.node(1).own().len(), 0, "a node found others without their names");
-    names.publish();
+    names.publish(FOUNDERS);
     cluster.converged(10).await;
 }
 

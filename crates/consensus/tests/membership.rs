@@ -5,10 +5,11 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 mod harness;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use consensus::{Member, MemberChange, MembershipError, NodeId};
-use harness::{Cluster, within};
+use harness::{Cluster, JOINERS, Names, within};
 
 #[tokio::test]
 async fn an_observer_joins_follows_and_never_votes() {
@@ -80,6 +81,25 @@ async fn a_node_that_joined_comes_back_by_itself() {
     cluster.converged(300).await;
     cluster.restart(4).await;
     cluster.converged(300).await;
+}
+
+#[tokio::test]
+async fn a_node_that_was_let_in_and_lost_all_that_it_was_sent_comes_back_by_itself() {
+    let names = Arc::new(Names::default());
+    // The leader lets it in and can't reach it.
+    names.hide(JOINERS);
+    let mut cluster = Cluster::start_with(Arc::clone(&names), 3).await;
+    cluster.propose(1, 0..10);
+    cluster.join(4, false).await;
+    let is_known = || cluster.node(1).group.status().members.iter().any(|member| member.node.0 == 4);
+    within(Duration::from_secs(10), is_known).await;
+    // Until it has heard of that, and noted it.
+    harness::pause(Duration::from_secs(2)).await;
+    assert_eq!(cluster.node(4).applied().len(), 0, "it was sent something");
+    cluster.kill(4).await;
+    cluster.restart(4).await;
+    names.publish(JOINERS);
+    cluster.converged(10).await;
 }
 
 #[tokio::test]

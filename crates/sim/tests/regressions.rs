@@ -8,7 +8,7 @@ mod support;
 use support::sim;
 
 /// A seed, how long things went wrong in it in minutes, and what it found.
-const SEEDS: [(&str, &str, &str); 5] = [
+const SEEDS: [(&str, &str, &str); 6] = [
     (
         "11",
         "0.5",
@@ -17,6 +17,7 @@ const SEEDS: [(&str, &str, &str); 5] = [
     ("15", "0.5", "a promotion that was half done when its leader failed was called done, and never was"),
     ("176", "0.5", "clients of a node that was cut off were told so late that their sessions expired"),
     ("924", "0.5", "what a peer that was deceived by an old copy of a disk told of it was believed"),
+    ("41383", "0.3", "a node that had been let in and lost all that it was sent refused to start"),
     ("40605", "0.3", "a node whose disk hung went on answering for sessions that were over"),
 ];
 

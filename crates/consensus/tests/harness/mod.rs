@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use runtime::disk::sim::{Crash, SimDisk};
 use runtime::{Network, Runtime, SeededEntropy, SystemClock, SystemNetwork, TokioPools};
 
-pub(crate) use names::Names;
+pub(crate) use names::{FOUNDERS, JOINERS, Names};
 
 /// Everything applied, in order: `(proposer, number)`.
 #[derive(Default)]
@@ -134,6 +134,7 @@ impl Running {
 
 pub(crate) struct Cluster {
     network: Arc<dyn Network>,
+    joiners_host: &'static str,
     members: Vec<Member>,
     /// Nodes that join the cluster of those before.
     joiners: Vec<Member>,
@@ -148,23 +149,29 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn start(size: u64) -> Self {
-        Self::start_on(Arc::new(SystemNetwork), size, |port| format!("127.0.0.1:{port}")).await
+        Self::start_on(Arc::new(SystemNetwork), size, "127.0.0.1", "127.0.0.1").await
     }
 
     /// Starts nodes whose members know each other by names.
     pub(crate) async fn start_with(names: Arc<Names>, size: u64) -> Self {
-        Self::start_on(names, size, Names::of).await
+        Self::start_on(names, size, FOUNDERS, JOINERS).await
     }
 
-    async fn start_on(network: Arc<dyn Network>, size: u64, address: fn(u16) -> String) -> Self {
+    async fn start_on(
+        network: Arc<dyn Network>,
+        size: u64,
+        founders_host: &str,
+        joiners_host: &'static str,
+    ) -> Self {
         let mut members = Vec::new();
         for node in 1..=size {
             let listener = SystemNetwork.listen("127.0.0.1:0").await.unwrap();
-            let address = address(listener.local_addr().unwrap().port());
+            let address = format!("{founders_host}:{}", listener.local_addr().unwrap().port());
             members.push(Member { node: NodeId(node), address, voter: true });
         }
         let mut cluster = Self {
             network,
+            joiners_host,
             members,
             joiners: Vec::new(),
             disks: BTreeMap::new(),
@@ -253,7 +260,7 @@ impl Cluster {
     /// Starts a node that asks the last founder to be let in.
     pub(crate) async fn join(&mut self, node: u64, voter: bool) {
         let listener = SystemNetwork.listen("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
+        let address = format!("{}:{}", self.joiners_host, listener.local_addr().unwrap().port());
         drop(listener);
         self.joiners.push(Member { node: NodeId(node), address, voter });
         self.disks.insert(node, SimDisk::new(node));

@@ -1,29 +1,35 @@
-//! Names of nodes, which nobody knows at first.
+//! Names of nodes, some of which nobody knows for a while.
 
+use std::collections::BTreeSet;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use parking_lot::Mutex;
 use runtime::{BoxFuture, BoxStream, Listener, Network, SystemNetwork};
 
-/// Loopback, with every host's address under a name. Nodes listen by it at once; others find it only later.
+/// The host that founders are found at.
+pub(crate) const FOUNDERS: &str = "founders.test";
+/// The host that nodes which join are found at.
+pub(crate) const JOINERS: &str = "joiners.test";
+
+/// Loopback under two names. Nodes listen by them at once; others may find them only later.
 #[derive(Default)]
 pub(crate) struct Names {
-    are_known: AtomicBool,
+    hidden: Mutex<BTreeSet<&'static str>>,
 }
 
 impl Names {
-    /// The name of who listens at a port of loopback.
-    pub(crate) fn of(port: u16) -> String {
-        format!("node.test:{port}")
+    /// From now on nobody finds a host.
+    pub(crate) fn hide(&self, host: &'static str) {
+        self.hidden.lock().insert(host);
     }
 
-    /// From now on names are found.
-    pub(crate) fn publish(&self) {
-        self.are_known.store(true, Ordering::Relaxed);
+    /// From now on a host is found.
+    pub(crate) fn publish(&self, host: &'static str) {
+        self.hidden.lock().remove(host);
     }
 
     fn find(address: &str) -> String {
-        address.replace("node.test", "127.0.0.1")
+        address.replace(FOUNDERS, "127.0.0.1").replace(JOINERS, "127.0.0.1")
     }
 }
 
@@ -34,7 +40,7 @@ impl Network for Names {
 
     fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<BoxStream>> {
         Box::pin(async move {
-            if !self.are_known.load(Ordering::Relaxed) {
+            if self.hidden.lock().iter().any(|host| address.starts_with(host)) {
                 return Err(io::Error::other("name or service not known"));
             }
             SystemNetwork.connect(&Self::find(address)).await
