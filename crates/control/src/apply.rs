@@ -220,7 +220,7 @@ impl Control {
             _ => return,
         };
         if let Some(leading) = self.leading.lock().as_mut() {
-            leading.tracker.track(session, generation, timeout_ms);
+            leading.tracker.track(session, generation, timeout_ms, self.runtime.clock.now());
         }
         if let Some(outbox) = asker {
             outbox.bind(session, Binding { since: self.runtime.clock.now(), timeout_ms });

@@ -81,8 +81,9 @@ impl Control {
         self.follow_leadership();
         let mut leading = self.leading.lock();
         let tracker = &mut leading.as_mut().ok_or(Unavailable)?.tracker;
+        let now = self.runtime.clock.now();
         for session in sessions {
-            tracker.touch(*session);
+            tracker.touch(*session, now);
         }
         Ok(self.zxid())
     }
@@ -129,9 +130,10 @@ impl Control {
         if !status.role.leads() {
             *leading = None;
         } else if leading.as_ref().is_none_or(is_new) {
-            let mut tracker = SessionTracker::new(self.config.tick, self.runtime.clock.now());
+            let now = self.runtime.clock.now();
+            let mut tracker = SessionTracker::new(self.config.tick, now);
             for session in replica.tree.sessions() {
-                tracker.track(session.id, session.generation, session.timeout_ms);
+                tracker.track(session.id, session.generation, session.timeout_ms, now);
             }
             *leading = Some(Leading { term: status.term, epoch, tracker });
         }

@@ -48,19 +48,24 @@ impl SessionTracker {
     }
 
     /// A session was made or attached: it has its full timeout from now on.
-    pub fn track(&mut self, session: SessionId, generation: u64, timeout_ms: u32) {
+    pub fn track(&mut self, session: SessionId, generation: u64, timeout_ms: u32, now: Instant) {
         let timeout = Duration::from_millis(timeout_ms.into());
-        let deadline = deadline(self.clock, timeout, self.tick);
+        let deadline = deadline(self.clock_at(now), timeout, self.tick);
         self.sessions.insert(session, Watched { generation, timeout, deadline, queued: deadline });
         self.due.entry(deadline).or_default().push(session);
     }
 
     /// A session was heard of. Nothing happens if it is not known.
-    pub fn touch(&mut self, session: SessionId) {
-        let (clock, tick) = (self.clock, self.tick);
+    pub fn touch(&mut self, session: SessionId, now: Instant) {
+        let (clock, tick) = (self.clock_at(now), self.tick);
         if let Some(watched) = self.sessions.get_mut(&session) {
             watched.deadline = deadline(clock, watched.timeout, tick);
         }
+    }
+
+    /// What its clock shows at `now`, which may be between two steps: what happens there must not count as earlier.
+    fn clock_at(&self, now: Instant) -> Duration {
+        self.clock + now.saturating_since(self.stepped).min(self.tick)
     }
 
     /// A session has ended.
@@ -94,7 +99,7 @@ impl SessionTracker {
     ///
     /// A session that is returned has its timeout again, in case the command that ends it is lost.
     pub fn step(&mut self, now: Instant) -> Vec<Expiry> {
-        self.clock += now.saturating_since(self.stepped).min(self.tick);
+        self.clock = self.clock_at(now);
         self.stepped = self.stepped.max(now);
         let mut expired = Vec::new();
         while let Some(entry) = self.due.first_entry()
@@ -162,20 +167,36 @@ mod tests {
     #[test]
     fn a_silent_session_expires_within_a_tick_of_its_timeout() {
         let mut tracker = tracker();
-        tracker.track(SessionId(1), 7, 4000);
+        tracker.track(SessionId(1), 7, 4000, at(0));
         let (millis, expired) = first_expiry(&mut tracker, 0);
         assert!((4000..=6000).contains(&millis), "{millis}");
         assert_eq!(expired, [Expiry { session: SessionId(1), generation: 7 }]);
     }
 
     #[test]
+    fn what_comes_between_two_steps_counts_from_then() {
+        for late in [1, 500, 999] {
+            let mut tracker = tracker();
+            tracker.step(at(1000));
+            tracker.track(SessionId(1), 0, 4000, at(1000 + late));
+            let (millis, _) = first_expiry(&mut tracker, 1000);
+            assert!(millis >= 5000 + late, "{late}: {millis}");
+            tracker.track(SessionId(2), 0, 4000, at(millis));
+            tracker.forget(SessionId(1));
+            tracker.touch(SessionId(2), at(millis + late));
+            let (again, _) = first_expiry(&mut tracker, millis);
+            assert!(again >= millis + 4000 + late, "{late}: {again}");
+        }
+    }
+
+    #[test]
     fn a_session_that_is_heard_of_lives_on() {
         let mut tracker = tracker();
-        tracker.track(SessionId(1), 0, 4000);
+        tracker.track(SessionId(1), 0, 4000, at(0));
         for second in 1..60 {
             assert_eq!(tracker.step(at(second * 1000)), [], "{second}");
             if second % 3 == 0 {
-                tracker.touch(SessionId(1));
+                tracker.touch(SessionId(1), at(second * 1000));
             }
         }
     }
@@ -184,7 +205,7 @@ mod tests {
     fn a_pause_of_the_leader_expires_nobody() {
         let mut tracker = tracker();
         for id in 1..100 {
-            tracker.track(SessionId(id), 0, 4000);
+            tracker.track(SessionId(id), 0, 4000, at(0));
         }
         assert_eq!(tracker.step(at(1_000_000)), []);
         let (millis, expired) = first_expiry(&mut tracker, 1_000_000);
@@ -195,8 +216,8 @@ mod tests {
     #[test]
     fn a_session_attached_with_a_shorter_timeout_expires_by_that() {
         let mut tracker = tracker();
-        tracker.track(SessionId(1), 0, 40_000);
-        tracker.track(SessionId(1), 1, 4000);
+        tracker.track(SessionId(1), 0, 40_000, at(0));
+        tracker.track(SessionId(1), 1, 4000, at(0));
         let (millis, expired) = first_expiry(&mut tracker, 0);
         assert!(millis <= 6000);
         assert_eq!(expired, [Expiry { session: SessionId(1), generation: 1 }]);
@@ -205,7 +226,7 @@ mod tests {
     #[test]
     fn an_expiry_that_was_lost_is_asked_for_again() {
         let mut tracker = tracker();
-        tracker.track(SessionId(1), 0, 4000);
+        tracker.track(SessionId(1), 0, 4000, at(0));
         let (first, _) = first_expiry(&mut tracker, 0);
         let (second, _) = first_expiry(&mut tracker, first);
         assert!(second > first);
@@ -218,7 +239,7 @@ mod tests {
     #[test]
     fn a_timeout_below_the_granule_ends() {
         let mut tracker = tracker();
-        tracker.track(SessionId(1), 0, 0);
+        tracker.track(SessionId(1), 0, 0, at(0));
         assert_eq!(tracker.step(at(0)).len(), 1);
         assert_eq!(tracker.step(at(1000)).len(), 1);
     }
@@ -235,7 +256,7 @@ mod tests {
             let mut clock = Duration::ZERO;
             let mut heard = vec![Some(Duration::ZERO); timeouts.len()];
             for (id, timeout_ms) in timeouts.iter().enumerate() {
-                tracker.track(SessionId(id as i64), 0, *timeout_ms);
+                tracker.track(SessionId(id as i64), 0, *timeout_ms, at(0));
             }
             for (advance, mask) in steps {
                 now += advance;
@@ -253,7 +274,7 @@ mod tests {
                     } else {
                         prop_assert!(silent < timeout + STEP.max(TICK / 2) + advanced, "{silent:?} {timeout:?}");
                         if mask & (1 << id) != 0 {
-                            tracker.touch(SessionId(id as i64));
+                            tracker.touch(SessionId(id as i64), at(now));
                             heard[id] = Some(clock);
                         }
                     }

@@ -119,7 +119,7 @@ impl Clocks {
     fn after(timeout: u8, silent: u8) -> Self {
         let now = Duration::ZERO;
         let mut tracker = SessionTracker::new(HALF_TICK * 2, Instant::from_origin(now));
-        tracker.track(SessionId(1), 0, u32::from(timeout) * 1000);
+        tracker.track(SessionId(1), 0, u32::from(timeout) * 1000, Instant::from_origin(now));
         let mut clocks = Self { tracker, now };
         for _ in 0..silent {
             clocks.expires_next();
