@@ -219,11 +219,12 @@ impl Control {
             }
             _ => return,
         };
+        let now = self.runtime.clock.now();
         if let Some(leading) = self.leading.lock().as_mut() {
-            leading.tracker.track(session, generation, timeout_ms, self.runtime.clock.now());
+            leading.tracker.track(session, generation, timeout_ms, now);
         }
         if let Some(outbox) = asker {
-            outbox.bind(session, Binding { since: self.runtime.clock.now(), timeout_ms });
+            outbox.bind(session, Binding { since: now, timeout_ms });
             self.connections.lock().bind(session, outbox);
         }
     }

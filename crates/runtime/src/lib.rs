@@ -7,6 +7,7 @@
 //! This crate knows nothing of journals, consensus or protocols.
 
 mod clock;
+mod complaints;
 pub mod disk;
 mod entropy;
 mod network;
@@ -14,6 +15,7 @@ pub mod panics;
 mod pool;
 
 pub use clock::{Clock, Elapsed, Instant, SystemClock, TimeSource};
+pub use complaints::Complaints;
 pub use disk::{Disk, File, OpenMode, SimDisk, SystemDisk};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use network::{BoxStream, Listener, Network, Secured, Security, Stream, SystemNetwork};

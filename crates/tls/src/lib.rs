@@ -7,7 +7,6 @@
 //! 1.3. Keys are never logged.
 
 mod client;
-mod complaints;
 mod cpu;
 mod crowd;
 mod der;

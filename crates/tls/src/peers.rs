@@ -5,21 +5,21 @@
 //! the same authorities. None is on a list of revoked ones that is in the file with the authorities. Which node it is, the greeting tells, and the random number in its data directory proves.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use runtime::{BoxFuture, BoxStream, Listener, Network, Pool, Runtime, Task};
+use runtime::{BoxFuture, BoxStream, Clock, Complaints, Listener, Network, Pool, Runtime, Task};
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use rustls::version::TLS13;
 use rustls::{ClientConfig, ServerConfig};
 use tokio::sync::{mpsc, oneshot};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tracing::{debug, warn};
 
 use crate::client::explain;
-use crate::complaints::Complaints;
 use crate::crowd::{self, Crowd};
 use crate::kept::Kept;
 use crate::material::{self, WallClock};
@@ -153,14 +153,19 @@ struct Handshakes {
     runtime: Runtime,
     kept: Arc<Kept<Sides>>,
     crowd: Arc<Crowd>,
-    complaints: Arc<Complaints>,
+    complaints: Arc<Complaints<IpAddr>>,
     finished: mpsc::Sender<(BoxStream, SocketAddr)>,
 }
 
 impl Handshakes {
     fn begin(&self, stream: BoxStream, address: SocketAddr) {
         let Some(place) = Crowd::enter(&self.crowd, address.ip()) else {
-            self.complaints.make(&self.runtime.clock, address, "there are too many TLS handshakes at a time");
+            complain(
+                &self.complaints,
+                &self.runtime.clock,
+                address,
+                "there are too many TLS handshakes at a time",
+            );
             return;
         };
         let acceptor = TlsAcceptor::from(self.kept.current().called.clone());
@@ -171,11 +176,20 @@ impl Handshakes {
             match clock.timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
                 // The receiver is gone when the listener is closed.
                 Ok(Ok(stream)) => drop(finished.send((Box::new(stream) as BoxStream, address)).await),
-                Ok(Err(error)) => complaints.make(&clock, address, &explain(error).to_string()),
-                Err(_elapsed) => complaints.make(&clock, address, "its TLS handshake took too long"),
+                Ok(Err(error)) => complain(&complaints, &clock, address, &explain(error).to_string()),
+                Err(_elapsed) => complain(&complaints, &clock, address, "its TLS handshake took too long"),
             }
         };
         self.runtime.spawn(Pool::Clients, runtime::panics::contain(handshake)).detach();
+    }
+}
+
+/// Logs why a peer was refused, aloud if nothing was said of its address lately.
+fn complain(complaints: &Complaints<IpAddr>, clock: &Clock, address: SocketAddr, why: &str) {
+    if complaints.is_due(address.ip(), clock.now()) {
+        warn!(%address, why, "a peer was refused by TLS");
+    } else {
+        debug!(%address, why, "a peer was refused by TLS");
     }
 }
 

@@ -234,6 +234,19 @@ fn without_a_leader_no_session_expires_and_reads_go_on() {
     });
 }
 
+/// Reads go on for a while; then a client with a timeout of 9 s and the ephemeral `/e` is sent away while there is time left
+/// to go elsewhere.
+async fn is_sent_away_in_time(cluster: &Cluster, mut client: Client) {
+    for _ in 0..4 {
+        cluster.clock().sleep(Duration::from_secs(1)).await;
+        assert!(client.exists("/e").await, "reads go on");
+    }
+    cluster.clock().sleep(Duration::from_secs(4)).await;
+    assert!(client.is_closed().await);
+    let mut elsewhere = take_up(cluster, 3, &client).await;
+    assert!(elsewhere.exists("/e").await);
+}
+
 #[test]
 fn a_node_that_does_not_reach_the_leader_sends_its_clients_away_in_time() {
     run(async {
@@ -242,15 +255,7 @@ fn a_node_that_does_not_reach_the_leader_sends_its_clients_away_in_time() {
         client.begin_session(9000).await;
         client.call(&create("/e", b"", EPHEMERAL)).await;
         cluster.log.set_connected(2, false);
-        for _ in 0..4 {
-            cluster.clock().sleep(Duration::from_secs(1)).await;
-            assert!(client.exists("/e").await, "reads go on");
-        }
-        cluster.clock().sleep(Duration::from_secs(4)).await;
-        assert!(client.is_closed().await);
-        // There is time left to go elsewhere.
-        let mut elsewhere = take_up(&cluster, 3, &client).await;
-        assert!(elsewhere.exists("/e").await);
+        is_sent_away_in_time(&cluster, client).await;
     });
 }
 
@@ -266,14 +271,7 @@ fn a_node_that_applies_nothing_any_more_sends_its_clients_away_in_time() {
         // As with a disk that hangs: the leader is reached, and what it has done is not.
         cluster.log.hold(2);
         writer.create("/a", b"").await;
-        for _ in 0..4 {
-            cluster.clock().sleep(Duration::from_secs(1)).await;
-            assert!(client.exists("/e").await, "reads go on");
-        }
-        cluster.clock().sleep(Duration::from_secs(4)).await;
-        assert!(client.is_closed().await);
-        let mut elsewhere = take_up(&cluster, 3, &client).await;
-        assert!(elsewhere.exists("/e").await);
+        is_sent_away_in_time(&cluster, client).await;
     });
 }
 

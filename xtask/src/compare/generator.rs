@@ -39,20 +39,9 @@ impl Generator {
         start(&mut command)?.finish()
     }
 
-    /// Starts a load of `secs` seconds without warm-up that survives the loss of servers.
+    /// Starts a load of `secs` seconds without warm-up that survives the loss of servers. It reports also how many answers
+    /// came in each stretch of `stretch_ms`, if that is not 0.
     pub(crate) fn start_through_faults(
-        &self,
-        load: &Load<'_>,
-        servers: &[String],
-        secs: f64,
-    ) -> Result<Running> {
-        let mut command = self.command(load, servers);
-        command.args(["--secs", &secs.to_string(), "--warmup-secs", "0", "--reconnect"]);
-        start(&mut command)
-    }
-
-    /// The same, which reports also how many answers came in each stretch of `stretch_ms`.
-    pub(crate) fn start_series_through_faults(
         &self,
         load: &Load<'_>,
         servers: &[String],

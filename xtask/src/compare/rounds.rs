@@ -71,8 +71,8 @@ fn kill_leader(cluster: &mut Cluster, generator: &Generator, figures: &mut Figur
     survivors.remove(leader);
     let writes = Load { op: "set", conns: 12, pipeline: 1 };
     let reads = Load { op: "get", conns: 4, pipeline: 1 };
-    let writing = generator.start_through_faults(&writes, &servers, FAULT_SECS)?;
-    let reading = generator.start_through_faults(&reads, &survivors, FAULT_SECS)?;
+    let writing = generator.start_through_faults(&writes, &servers, FAULT_SECS, 0)?;
+    let reading = generator.start_through_faults(&reads, &survivors, FAULT_SECS, 0)?;
     thread::sleep(BEFORE_FAULT);
     cluster.kill(leader);
 

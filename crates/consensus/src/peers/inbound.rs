@@ -7,13 +7,12 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream;
 use openraft::raft::{AppendEntriesRequest, TransferLeaderRequest, VoteRequest};
-use runtime::{BoxStream, Listener, Pool, Runtime, Task};
+use runtime::{BoxStream, Complaints, Listener, Pool, Runtime, Task};
 use tokio::io::ReadHalf;
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 use super::Lane;
-use super::complaints::Complaints;
 use super::frame::{self, FrameReader};
 use super::link::write_frames;
 use super::network::append_answer;
@@ -58,7 +57,7 @@ pub(crate) async fn run_listener(
                 connections.push(spawner.spawn(Pool::Consensus, async move {
                     let clock = runtime.clock.clone();
                     if let Err(why) = serve(runtime, stream, greeter, groups).await {
-                        if complaints.is_due(&why.to_string(), clock.now()) {
+                        if complaints.is_due(why.to_string(), clock.now()) {
                             warn!(%address, %why, "peer connection ended");
                         } else {
                             debug!(%address, %why, "peer connection ended");

@@ -5,7 +5,6 @@
 //! a greeting that turns strangers away ([`crate::known_peers::KnownPeers`]).
 
 mod calls;
-mod complaints;
 mod frame;
 #[cfg(test)]
 pub(crate) mod fuzz;

@@ -145,8 +145,8 @@ fn measure(cluster: &mut Cluster, generator: &Generator) -> Result<[Line; 2]> {
     for load in [&READS, &WRITES] {
         generator.measure(load, &servers, &[])?;
     }
-    let writing = generator.start_series_through_faults(&WRITES, &servers, SECS as f64, STRETCH_MS)?;
-    let reading = generator.start_series_through_faults(&READS, &servers, SECS as f64, STRETCH_MS)?;
+    let writing = generator.start_through_faults(&WRITES, &servers, SECS as f64, STRETCH_MS)?;
+    let reading = generator.start_through_faults(&READS, &servers, SECS as f64, STRETCH_MS)?;
     let began = Instant::now();
     let mut done_unix_ms = Vec::new();
     for (at, step) in STEPS {
