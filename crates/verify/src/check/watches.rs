@@ -7,7 +7,7 @@ use zookeeper::codec::EventType;
 
 use super::log::{Change, Entry, State, attached_in_the_end};
 use super::{Findings, Log};
-use crate::client::{set_by, used_by};
+use crate::client::{answers_set_watches, set_by, used_by};
 use crate::history::{
     Attached, ConnectionId, Event, Fired, History, Op, OpId, Outcome, SessionKey, WatchKind, Write,
 };
@@ -102,8 +102,13 @@ impl Sessions {
         let armed = self.armed.entry(*session).or_default();
         for kind in used_by(fired.kind) {
             let Some(watch) = armed.remove(&(*kind, Rc::clone(&fired.path))) else { continue };
-            // Events of changes that were missed while there was no connection need not name them.
-            let (Some(_), true) = (watch.on, fired.zxid > 0) else { continue };
+            // Events of changes that were missed while there was no connection do not name them.
+            if answers_set_watches(fired.zxid) {
+                break;
+            }
+            if watch.on.is_none() {
+                continue;
+            }
             if fired.zxid <= watch.since {
                 let what = format!(
                     "{:?} of {} in {:#x} was told to a watch set at {:#x}",

@@ -193,7 +193,7 @@ impl Client {
     fn on_event(&mut self, connection: ConnectionId, zxid: i64, event: WatcherEvent<'_>) {
         let session = self.session.as_mut().expect("a connection has a session");
         let (client, kind, path) = (self.manner.id, event.kind, Rc::<str>::from(event.path));
-        let awaited = session.watches.on_event(kind, &path);
+        let awaited = session.watches.on_event(zxid, kind, &path);
         self.history.borrow_mut().push(Event::Fired(Fired {
             client,
             connection,

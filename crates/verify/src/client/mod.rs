@@ -17,7 +17,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use runtime::{Clock, Instant, Network};
 
-pub use watches::{Watches, set_by, used_by};
+pub use watches::{Watches, answers_set_watches, set_by, used_by};
 
 use crate::history::{Attached, ClientId, ConnectionId, Event, History, Op, OpRecord, SessionKey};
 use connection::{Connection, Parting};

@@ -24,7 +24,8 @@ pub fn set_by(op: &Op, outcome: &Outcome) -> Option<(WatchKind, Rc<str>)> {
     }
 }
 
-/// The kinds of watches that an event uses up.
+/// The kinds of watches that can wait for an event. A transaction's uses up all of them, one that answers `setWatches` only
+/// the first that there is ([`answers_set_watches`]).
 pub fn used_by(kind: EventType) -> &'static [WatchKind] {
     match kind {
         EventType::NodeCreated => &[WatchKind::Exist],
@@ -34,6 +35,12 @@ pub fn used_by(kind: EventType) -> &'static [WatchKind] {
     }
 }
 
+/// Whether an event tells of what was missed while there was no connection. Each watch gets one of its own then, so that
+/// a client that watched data and children of a znode that is gone hears twice of it, from ZooKeeper too.
+pub fn answers_set_watches(zxid: i64) -> bool {
+    zxid < 0
+}
+
 impl Watches {
     /// A request was answered.
     pub fn on_outcome(&mut self, op: &Op, outcome: &Outcome) {
@@ -41,9 +48,10 @@ impl Watches {
     }
 
     /// An event arrived. False if nothing waited for it.
-    pub fn on_event(&mut self, kind: EventType, path: &Rc<str>) -> bool {
+    pub fn on_event(&mut self, zxid: i64, kind: EventType, path: &Rc<str>) -> bool {
+        let most = if answers_set_watches(zxid) { 1 } else { usize::MAX };
         let used = used_by(kind).iter().filter(|watch| self.0.remove(&(**watch, Rc::clone(path))));
-        used.count() > 0
+        used.take(most).count() > 0
     }
 
     /// The session is over.
@@ -73,5 +81,29 @@ impl Watches {
 
     fn of(&self, kind: WatchKind) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(watch, _)| *watch == kind).map(|(_, path)| &**path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data_and_children() -> Watches {
+        Watches([WatchKind::Data, WatchKind::Child].map(|kind| (kind, "/a".into())).into())
+    }
+
+    #[test]
+    fn a_deletion_is_told_once() {
+        let mut watches = data_and_children();
+        assert!(watches.on_event(7, EventType::NodeDeleted, &"/a".into()));
+        assert!(!watches.on_event(7, EventType::NodeDeleted, &"/a".into()));
+    }
+
+    #[test]
+    fn a_deletion_that_was_missed_is_told_to_each_watch() {
+        let mut watches = data_and_children();
+        assert!(watches.on_event(-1, EventType::NodeDeleted, &"/a".into()));
+        assert!(watches.on_event(-1, EventType::NodeDeleted, &"/a".into()));
+        assert!(!watches.on_event(-1, EventType::NodeDeleted, &"/a".into()));
     }
 }
