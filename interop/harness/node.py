@@ -33,6 +33,8 @@ class Node(abc.ABC):
         self.tls: Tls | None = None
         self.connections_per_address_max = 0
         self.enforce_quotas = False
+        self.tree_bytes_max: int | None = None
+        self.request_bytes_max: int | None = None
         self.super_digest: str | None = None
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -37,6 +37,8 @@ class QuorateNode(Node):
             *("--disque", "off"),
             *("--connections-per-address-max", str(self.connections_per_address_max)),
             *(["--enforce-quotas"] if self.enforce_quotas else []),
+            *(["--tree-bytes-max", str(self.tree_bytes_max)] if self.tree_bytes_max is not None else []),
+            *(["--request-bytes-max", str(self.request_bytes_max)] if self.request_bytes_max else []),
             *(["--super-digest", self.super_digest] if self.super_digest else []),
             *(["--reconfig"] if self.reconfig else []),
             *self._tls_arguments(),

@@ -98,7 +98,7 @@ pub enum ErrorKind {
     BadAddress(#[from] AddressError),
     /// The request is larger than servers take. Nothing was sent.
     #[error(
-        "the request has {bytes} bytes and servers close connections for more than {max}; raise jute.maxbuffer there and request_bytes_max here, or store less"
+        "the request has {bytes} bytes and servers close connections for more than {max}; raise jute.maxbuffer (request-bytes-max) there and request-bytes-max here, or store less"
     )]
     TooLarge {
         /// Its bytes.

@@ -206,8 +206,9 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 impl Group {
     /// Proposes a command. It will be applied exactly once, after all that this node proposed before it, unless this
     /// process ends first; its number comes back with it in [`CommittedCommand`](crate::CommittedCommand).
-    /// Never waits: wait for [`Group::has_room`] first.
+    /// Never waits: wait for [`Group::has_room`] first. At most [`COMMAND_BYTES_MAX`](crate::COMMAND_BYTES_MAX) long.
     pub fn propose(&self, command: Bytes) -> u64 {
+        debug_assert!(command.len() <= crate::COMMAND_BYTES_MAX, "front ends bound what they propose");
         self.inner.core.outbox.push(command)
     }
 

@@ -24,6 +24,7 @@ mod quorum;
 mod raft;
 pub mod recovery;
 mod rounds;
+mod sizes;
 mod state_machine;
 mod storage;
 mod succession;
@@ -36,6 +37,7 @@ pub use joining::Join;
 pub use journal::GroupId;
 pub use membership::MemberChange;
 pub use node::{CallHandler, Config, Consensus, Member};
+pub use sizes::COMMAND_BYTES_MAX;
 pub use state_machine::{
     CannotApply, CommittedCommand, CommittedEntry, SnapshotError, SnapshotSink, SnapshotSource, StateMachine,
 };

@@ -143,6 +143,7 @@ impl Control {
     fn give_up(&self, lost: Vec<Waiting>, wake: &mut Vec<Arc<Outbox>>) {
         for waiting in lost {
             self.budget.give_back(waiting.bytes);
+            self.room.settle(waiting.reserved);
             if let Some(outbox) = waiting.outbox
                 && outbox.close(CloseReason::Unknown)
             {
@@ -168,8 +169,9 @@ impl Control {
         self.follow_session(&outcome, waiting.as_ref().and_then(|waiting| waiting.outbox.as_ref()));
         let taken_from = self.previous_connection(command, &outcome);
         let ended = outcome.ended_session;
-        if let Some(Waiting { sequence, bytes, outbox }) = waiting {
+        if let Some(Waiting { sequence, bytes, reserved, outbox }) = waiting {
             self.budget.give_back(bytes);
+            self.room.settle(reserved);
             if let Some(outbox) = outbox {
                 self.answer(replica, &outbox, sequence, outcome, wake);
             }
@@ -252,7 +254,7 @@ impl Control {
         if outbox.push_done(done, ticket, &mut ready) {
             wake.push(Arc::clone(outbox));
         }
-        let view = View { tree: &replica.tree, watches: &replica.watches, watcher: WatcherId(outbox.id) };
+        let view = View { tree: &replica.tree, watches: &replica.watches, room: &self.room, outbox };
         for read in ready {
             if outbox.push(Delivery::Deferred(read(&view))) {
                 wake.push(Arc::clone(outbox));

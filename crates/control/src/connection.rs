@@ -68,7 +68,12 @@ impl Connection {
         let mut deliveries = std::mem::take(&mut self.spare);
         self.outbox.take(&mut deliveries);
         let mut turn = Turn {
-            view: View { tree: &replica.tree, watches: &replica.watches, watcher: WatcherId(self.outbox.id) },
+            view: View {
+                tree: &replica.tree,
+                watches: &replica.watches,
+                room: &control.room,
+                outbox: &self.outbox,
+            },
             control: &control,
             outbox: &self.outbox,
             deliveries,

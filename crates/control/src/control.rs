@@ -20,6 +20,7 @@ use crate::outbox::Outbox;
 use crate::pending::{Pending, Waiting};
 use crate::reach::Reach;
 use crate::replica::Replica;
+use crate::room::{MemoryLimits, Refused, Room};
 
 /// What a command costs in memory beside its bytes: its places in the queues between here and the log.
 const COMMAND_OVERHEAD_BYTES: usize = 256;
@@ -39,6 +40,8 @@ pub struct ControlConfig {
     pub proposed_bytes_max: usize,
     /// How many bytes of events and answers may wait for one connection before it is closed as too slow. From 1 KiB up.
     pub outbox_bytes_max: usize,
+    /// How much memory what clients put into this node may take. Should be the same on all nodes. Default: any amount.
+    pub memory: MemoryLimits,
 }
 
 impl Default for ControlConfig {
@@ -49,6 +52,7 @@ impl Default for ControlConfig {
             reap_interval: Duration::from_secs(10),
             proposed_bytes_max: 64 << 20,
             outbox_bytes_max: 64 << 20,
+            memory: MemoryLimits::default(),
         }
     }
 }
@@ -62,6 +66,7 @@ pub struct Control {
     pub(crate) pending: Mutex<Pending>,
     pub(crate) connections: Mutex<Connections>,
     pub(crate) budget: Budget,
+    pub(crate) room: Room,
     /// The clocks of all sessions, while this node leads.
     pub(crate) leading: Mutex<Option<Leading>>,
     pub(crate) reach: Mutex<Reach>,
@@ -80,6 +85,7 @@ impl Control {
         let next_connection = AtomicU64::new(runtime.entropy.next_u64());
         Arc::new(Self {
             budget: Budget::new(config.proposed_bytes_max),
+            room: Room::new(config.memory, runtime.clock.clone()),
             config,
             replica: RwLock::default(),
             pending: Mutex::default(),
@@ -183,6 +189,21 @@ impl Control {
         self.replica.read().tree.digest()
     }
 
+    /// How much memory what clients put into this node may take.
+    pub fn memory_limits(&self) -> MemoryLimits {
+        self.room.limits()
+    }
+
+    /// How often there was no room.
+    pub fn refused_for_memory(&self) -> Refused {
+        self.room.refused()
+    }
+
+    /// About how much memory the watches of this node take, in bytes.
+    pub fn watch_memory_bytes(&self) -> usize {
+        self.replica.read().watches.lock().memory_bytes()
+    }
+
     /// How much the connections of this node watch.
     pub fn watch_counts(&self) -> WatchCounts {
         self.replica.read().watches.lock().counts()
@@ -233,14 +254,15 @@ impl Control {
         self.applied.store(zxid.0, Ordering::Release);
     }
 
-    /// Proposes an encoded command whose answer goes to `outbox`, and returns its number.
-    pub(crate) fn propose(&self, outbox: Option<Arc<Outbox>>, command: Bytes) -> u64 {
+    /// Proposes an encoded command whose answer goes to `outbox`, and returns its number. `reserved` is what was set aside for
+    /// it in the tree.
+    pub(crate) fn propose(&self, outbox: Option<Arc<Outbox>>, command: Bytes, reserved: usize) -> u64 {
         let bytes = command.len() + COMMAND_OVERHEAD_BYTES;
         self.budget.take(bytes);
         // The lock makes numbering and queueing one step, so that the answer finds who waits for it.
         let mut pending = self.pending.lock();
         let sequence = self.log().propose(command);
-        pending.push(Waiting { sequence, bytes, outbox });
+        pending.push(Waiting { sequence, bytes, reserved, outbox });
         sequence
     }
 }

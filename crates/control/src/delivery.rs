@@ -57,6 +57,8 @@ pub enum CloseReason {
     Unknown,
     /// The replica was replaced by a snapshot: events in between are not known here. The client sets its watches again.
     Replaced,
+    /// The client has brought more watches than there is room for: it should try another node.
+    WatchesFull,
 }
 
 impl CloseReason {
@@ -69,6 +71,7 @@ impl CloseReason {
             CloseReason::TooSlow => "client does not read its replies",
             CloseReason::Unknown => "fate of a command is unknown",
             CloseReason::Replaced => "replica was replaced by a snapshot",
+            CloseReason::WatchesFull => "client has brought more watches than there is room for",
         }
     }
 }

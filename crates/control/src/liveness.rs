@@ -161,7 +161,7 @@ impl Control {
         };
         let mut encoded = BytesMut::new();
         command.encode(&mut encoded);
-        self.propose(None, encoded.freeze());
+        self.propose(None, encoded.freeze(), 0);
     }
 
     fn collect_active(&self, active: &mut BTreeSet<SessionId>) {

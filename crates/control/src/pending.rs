@@ -10,6 +10,8 @@ pub(crate) struct Waiting {
     pub(crate) sequence: u64,
     /// Bytes that the command took from the budget.
     pub(crate) bytes: usize,
+    /// Bytes that were set aside for it in the tree.
+    pub(crate) reserved: usize,
     /// Where the answer goes; `None` for the node's own commands.
     pub(crate) outbox: Option<Arc<Outbox>>,
 }
@@ -56,7 +58,7 @@ mod tests {
     fn pending(sequences: &[u64]) -> Pending {
         let mut pending = Pending::default();
         for &sequence in sequences {
-            pending.push(Waiting { sequence, bytes: 0, outbox: None });
+            pending.push(Waiting { sequence, bytes: 0, reserved: 0, outbox: None });
         }
         pending
     }

@@ -128,7 +128,7 @@ fn set(connection: &Connection, path: &str, data: &'static [u8]) -> Command {
 }
 
 fn propose(connection: &mut Connection, command: &Command) -> u64 {
-    connection.turn(|turn| turn.propose(command))
+    connection.turn(|turn| turn.propose(command)).unwrap()
 }
 
 fn hear(connection: &mut Connection) -> Vec<Delivery> {
@@ -233,7 +233,7 @@ fn a_deferred_read_sees_the_state_right_behind_its_command() {
             [create(&connection, "/a"), set(&connection, "/a", b"1"), set(&connection, "/a", b"2")];
         for command in &commands {
             connection.turn(|turn| {
-                turn.propose(command);
+                turn.propose(command).unwrap();
                 turn.defer(Box::new(|view| {
                     let node = view.tree().data("/a", &[]).unwrap();
                     Bytes::copy_from_slice(node.data.unwrap())
@@ -257,7 +257,7 @@ fn an_event_stands_before_the_answer_of_its_command_and_after_earlier_answers() 
     run(async {
         let (control, log, _task) = by_hand(ControlConfig::default());
         let mut connection = client(&control, &log);
-        connection.turn(|turn| turn.view().watch("/b", WatchKind::Exists));
+        connection.turn(|turn| turn.view().watch("/b", WatchKind::Exists)).unwrap();
         let commands = [create(&connection, "/a"), create(&connection, "/b")];
         for command in &commands {
             propose(&mut connection, command);
@@ -290,7 +290,7 @@ fn a_change_of_the_members_is_a_transaction_that_watchers_hear_of() {
         };
         apply(members(1));
         let mut connection = client(&control, &log);
-        connection.turn(|turn| turn.view().watch("/zookeeper/config", WatchKind::Data));
+        connection.turn(|turn| turn.view().watch("/zookeeper/config", WatchKind::Data)).unwrap();
         let before = control.zxid();
         apply(members(2));
         assert_eq!(control.zxid().0, before.0 + 1);
@@ -411,7 +411,7 @@ fn a_snapshot_taken_while_commands_go_on_restores_the_frozen_state_and_ends_conn
 
         let (copy, copy_log, _copy_task) = by_hand(ControlConfig { node: 2, ..ControlConfig::default() });
         let mut watcher = client(&copy, &copy_log);
-        watcher.turn(|turn| turn.view().watch("/5", WatchKind::Exists));
+        watcher.turn(|turn| turn.view().watch("/5", WatchKind::Exists)).unwrap();
         let mut target = copy.begin_restore();
         for chunk in chunks {
             target.push(chunk).unwrap();

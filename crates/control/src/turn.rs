@@ -8,8 +8,9 @@ use parking_lot::Mutex;
 use tree::{Command, Identity, Owner, Tree, WatchKind, WatchTable, WatcherId, Zxid};
 
 use crate::control::Control;
-use crate::delivery::Delivery;
+use crate::delivery::{CloseReason, Delivery};
 use crate::outbox::Outbox;
+use crate::room::{Room, TreeFull, WatchesFull};
 
 /// A read that waits for its turn, done on the thread that applies. It returns what it has to say, encoded, which comes
 /// back as [`Delivery::Deferred`]. It must be short, as everybody waits for it.
@@ -19,7 +20,8 @@ pub type Deferred = Box<dyn FnOnce(&View<'_>) -> Bytes + Send>;
 pub struct View<'a> {
     pub(crate) tree: &'a Tree,
     pub(crate) watches: &'a Mutex<WatchTable>,
-    pub(crate) watcher: WatcherId,
+    pub(crate) room: &'a Room,
+    pub(crate) outbox: &'a Arc<Outbox>,
 }
 
 impl View<'_> {
@@ -34,18 +36,51 @@ impl View<'_> {
     }
 
     /// Sets a watch of this connection. It fires for the first change after this state.
-    pub fn watch(&self, path: &str, kind: WatchKind) {
-        self.watches.lock().register(path, kind, self.watcher);
+    ///
+    /// # Errors
+    /// [`WatchesFull`], unless the watch is set already. Nothing is changed then.
+    pub fn watch(&self, path: &str, kind: WatchKind) -> Result<(), WatchesFull> {
+        let mut watches = self.watches.lock();
+        if !watches.contains(path, kind, self.watcher()) {
+            self.room.check_watches(&watches, WatchTable::memory_of_path(path))?;
+            watches.register(path, kind, self.watcher());
+        }
+        Ok(())
+    }
+
+    /// Whether watches of all these paths could be set, were they new.
+    ///
+    /// # Errors
+    /// [`WatchesFull`].
+    pub fn check_watches<'p>(&self, paths: impl Iterator<Item = &'p str>) -> Result<(), WatchesFull> {
+        let added = paths.map(WatchTable::memory_of_path).sum();
+        self.room.check_watches(&self.watches.lock(), added)
+    }
+
+    /// Sets a watch of this connection, also when there is no more room: see [`View::check_watches`].
+    pub fn watch_unchecked(&self, path: &str, kind: WatchKind) {
+        self.watches.lock().register(path, kind, self.watcher());
+    }
+
+    /// Ends this connection once it has heard everything up to here.
+    pub fn close(&self, reason: CloseReason) {
+        if self.outbox.close(reason) {
+            self.outbox.wake();
+        }
+    }
+
+    fn watcher(&self) -> WatcherId {
+        WatcherId(self.outbox.id)
     }
 
     /// Whether this connection has such a watch.
     pub fn is_watched(&self, path: &str, kind: WatchKind) -> bool {
-        self.watches.lock().contains(path, kind, self.watcher)
+        self.watches.lock().contains(path, kind, self.watcher())
     }
 
     /// Takes a watch of this connection away. False if there was none.
     pub fn unwatch(&self, path: &str, kind: WatchKind) -> bool {
-        self.watches.lock().remove(path, kind, self.watcher)
+        self.watches.lock().remove(path, kind, self.watcher())
     }
 }
 
@@ -85,13 +120,18 @@ impl<'a> Turn<'a> {
     }
 
     /// Proposes a command. Its answer comes as [`Delivery::Done`] with the returned ticket.
-    pub fn propose(&mut self, command: &Command) -> u64 {
+    ///
+    /// # Errors
+    /// [`TreeFull`] for what would add to a tree that takes as much memory as it may: never for sessions, deletions and
+    /// data that does not become longer.
+    pub fn propose(&mut self, command: &Command) -> Result<u64, TreeFull> {
+        let reserved = self.control.room.reserve(self.view.tree, &command.operation)?;
         command.encode(self.scratch);
         let encoded = self.scratch.split().freeze();
-        let ticket = self.control.propose(Some(Arc::clone(self.outbox)), encoded);
+        let ticket = self.control.propose(Some(Arc::clone(self.outbox)), encoded, reserved);
         *self.unfinished += 1;
         *self.last_ticket = ticket;
-        ticket
+        Ok(ticket)
     }
 
     /// Does `read` right after the last proposed command of this connection, and before anything that comes later.

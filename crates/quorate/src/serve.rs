@@ -85,6 +85,19 @@ pub(crate) struct Args {
     /// How many clients may be connected from one address; 0 for any number [default: 60].
     #[arg(long, value_name = "N")]
     connections_per_address_max: Option<usize>,
+    /// How much memory the tree may take, in bytes; beyond, writes that add to it are refused with QuotaExceeded, and
+    /// everything else goes on; 0 for any amount. Give it to all nodes [default: half of the memory that the machine or the
+    /// process' control group has].
+    #[arg(long, value_name = "BYTES")]
+    tree_bytes_max: Option<u64>,
+    /// How much memory the watches of this node's clients may take, in bytes; beyond, requests for more are refused with
+    /// QuotaExceeded; 0 for any amount [default: an eighth of the memory].
+    #[arg(long, value_name = "BYTES")]
+    watch_bytes_max: Option<u64>,
+    /// The largest request of a ZooKeeper client, in bytes, as ZooKeeper's jute.maxbuffer; at most 33554432. Give it to all
+    /// nodes, and to clients [default: 1048575].
+    #[arg(long, value_name = "BYTES")]
+    request_bytes_max: Option<usize>,
     /// Refuse writes of this node's clients that go beyond hard limits of quotas; give it to all nodes [default: false].
     #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
     enforce_quotas: Option<bool>,
@@ -136,6 +149,9 @@ impl Args {
             tls_client_auth: self.tls_client_auth,
             connections_max: self.connections_max,
             connections_per_address_max: self.connections_per_address_max,
+            tree_bytes_max: self.tree_bytes_max,
+            watch_bytes_max: self.watch_bytes_max,
+            request_bytes_max: self.request_bytes_max,
             enforce_quotas: self.enforce_quotas,
             super_digest: self.super_digest,
             amqp: self.amqp,
@@ -156,7 +172,13 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         FileSettings::load(file.as_deref(), &flags).map_err(|error| Failure::Usage(error.to_string()))?;
     crate::logging::start(settings.log.as_deref().unwrap_or("info")).map_err(Failure::Usage)?;
     runtime::panics::abort_on_panic();
+    let settings = settings.with_memory(runtime::memory_bytes());
     let config = Config::from_settings(settings).map_err(|error| Failure::Usage(error.to_string()))?;
+    info!(
+        tree_bytes = config.memory.tree_bytes,
+        watch_bytes = config.memory.watch_bytes,
+        "memory that clients may fill"
+    );
     for listener in &config.unavailable {
         warn!(%listener, "this protocol is not available in this version; nothing listens there");
     }

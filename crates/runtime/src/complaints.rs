@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use crate::Instant;
 
-/// About one thing nothing is said so soon again.
+/// About one thing nothing is said so soon again, unless it is asked for otherwise.
 const QUIET: Duration = Duration::from_secs(30);
 /// Things that are remembered. Beyond that all are forgotten.
 const REMEMBERED_MAX: usize = 256;
@@ -16,19 +16,27 @@ const REMEMBERED_MAX: usize = 256;
 #[derive(Debug)]
 pub struct Complaints<K> {
     made: Mutex<BTreeMap<K, Instant>>,
+    quiet: Duration,
 }
 
 impl<K> Default for Complaints<K> {
     fn default() -> Self {
-        Self { made: Mutex::default() }
+        Self::every(QUIET)
+    }
+}
+
+impl<K> Complaints<K> {
+    /// Each thing is complained of at most so often; 30 seconds by default.
+    pub fn every(quiet: Duration) -> Self {
+        Self { made: Mutex::default(), quiet }
     }
 }
 
 impl<K: Ord> Complaints<K> {
-    /// Whether to complain at `now`: not if that was done within the last 30 seconds. If so, it counts as done.
+    /// Whether to complain at `now`: not if that was done a short while ago. If so, it counts as done.
     pub fn is_due(&self, what: K, now: Instant) -> bool {
         let mut made = self.made.lock();
-        let is_due = made.get(&what).is_none_or(|last| now.saturating_since(*last) >= QUIET);
+        let is_due = made.get(&what).is_none_or(|last| now.saturating_since(*last) >= self.quiet);
         if is_due {
             if made.len() >= REMEMBERED_MAX {
                 made.clear();

@@ -10,6 +10,7 @@ mod clock;
 mod complaints;
 pub mod disk;
 mod entropy;
+mod memory;
 mod network;
 pub mod panics;
 mod pool;
@@ -18,6 +19,7 @@ pub use clock::{Clock, Elapsed, Instant, SystemClock, TimeSource};
 pub use complaints::Complaints;
 pub use disk::{Disk, File, OpenMode, SimDisk, SystemDisk};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
+pub use memory::memory_bytes;
 pub use network::{BoxStream, Listener, Network, Secured, Security, Stream, SystemNetwork};
 pub use pool::{Pool, Pools, Task, TokioPools};
 

@@ -105,7 +105,8 @@ impl Node {
         let tls = Tls::open(&runtime, &config).await?;
         let (security, towards_peers) = (tls.towards_clients(), tls.towards_peers(&runtime));
         let mut listeners = Listeners::open(&runtime, &towards_peers, &config).await?;
-        let control_config = ControlConfig { node: config.node.0, ..ControlConfig::default() };
+        let control_config =
+            ControlConfig { node: config.node.0, memory: config.memory, ..ControlConfig::default() };
         let control = Control::new(runtime.clone(), control_config);
         let (journal, consensus, group) =
             start_consensus(&towards_peers, &config, &data_dir, listeners.peer.take(), control.clone())
@@ -272,6 +273,7 @@ fn zookeeper_config(
     zookeeper::Config {
         client_port: port(&listeners.zookeeper).unwrap_or(0),
         secure_client_port: port(&listeners.zookeeper_tls),
+        frame_bytes_max: config.request_bytes_max,
         connections_max: config.connections.all,
         connections_per_address_max: config.connections.of_an_address,
         enforce_quotas: config.enforce_quotas,

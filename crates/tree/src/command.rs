@@ -10,8 +10,8 @@ use crate::znode::Ttl;
 mod decode;
 mod encode;
 
-/// The largest data of a znode, in bytes.
-pub const DATA_BYTES_MAX: usize = 1 << 20;
+/// The largest data of a znode, in bytes, on any node. What clients may send is the node's setting, and at most this.
+pub const DATA_BYTES_MAX: usize = 32 << 20;
 
 /// The expected version that matches any.
 pub const ANY_VERSION: i32 = -1;

@@ -22,6 +22,7 @@ mod command;
 mod ensemble;
 mod error;
 mod index;
+mod memory;
 mod name;
 mod outcome;
 mod path;

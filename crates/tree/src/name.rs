@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-const INLINE: usize = 22;
+/// Names up to this length are kept in the znode.
+pub(crate) const INLINE: usize = 22;
 
 /// A name of up to 22 bytes lives in the znode itself; a longer one on the heap.
 #[derive(Clone, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::acl::{Acl, AclId, AclList, AclTable, Permissions};
 use crate::children::{Children, Names};
 use crate::index::{Index, hash_child};
+use crate::memory;
 use crate::name::Name;
 use crate::quota::{self, LIMITS, QuotaTable};
 use crate::session::SessionTable;
@@ -30,6 +31,8 @@ pub(crate) struct Store {
     pub(crate) quotas: QuotaTable,
     /// Lengths of all paths and data.
     pub(crate) data_bytes: usize,
+    /// What the znodes take in memory, without their access control lists. See `memory`.
+    pub(crate) node_memory: usize,
 }
 
 impl Names for Slab<Znode> {
@@ -134,12 +137,14 @@ impl Store {
             self.mortals.insert(slot);
         }
         self.data_bytes += self.footprint(slot);
+        self.node_memory += memory::of_znode(self.node(slot));
         self.note_quota(slot);
     }
 
     /// Takes a node without children out; its ACL reference goes to the caller. The parent's stat stays as it is.
     pub(crate) fn remove(&mut self, slot: SlotId) -> Znode {
         self.data_bytes -= self.footprint(slot);
+        self.node_memory -= memory::of_znode(self.node(slot));
         self.forget_quota(slot);
         let node = self.node(slot);
         let (parent, session, is_mortal) = (node.parent, node.lifetime.session(), node.is_mortal());
@@ -181,6 +186,8 @@ impl Store {
         self.data_bytes -= node.data_len();
         let before = std::mem::replace(&mut node.data, data);
         self.data_bytes += node.data_len();
+        self.node_memory -= memory::of_data(before.as_deref());
+        self.node_memory += memory::of_data(node.data.as_deref());
         before
     }
 
@@ -194,7 +201,10 @@ impl Store {
         let name = node.name.clone();
         let nodes = &self.nodes;
         self.index.insert(hash_child(parent, name.as_bytes()), slot, |slot| hash_of(nodes, slot));
-        let mut children = self.take_children(parent).unwrap_or_default();
+        let mut children = self.take_children(parent).unwrap_or_else(|| {
+            self.node_memory += memory::DIRECTORY;
+            Box::default()
+        });
         children.insert(slot, name.as_bytes(), &self.nodes);
         self.put_children(parent, children);
         self.for_each_ancestor(parent, |children| children.descendants += 1);
@@ -208,6 +218,8 @@ impl Store {
         children.remove(slot, name.as_bytes(), &self.nodes);
         if children.len() > 0 {
             self.put_children(parent, children);
+        } else {
+            self.node_memory -= memory::DIRECTORY;
         }
     }
 
@@ -236,6 +248,11 @@ impl Store {
             }
             at = node.parent;
         }
+    }
+
+    /// What all of it takes in memory. See `memory`.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.node_memory + self.acls.memory_bytes + self.sessions.len() * memory::SESSION
     }
 
     /// What ZooKeeper counts as the size of a node: its path and its data.

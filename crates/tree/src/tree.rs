@@ -36,6 +36,8 @@ pub struct Counters {
     pub sessions: usize,
     /// Lengths of all paths and all data, bytes.
     pub data_bytes: usize,
+    /// What all of it takes in memory, bytes: an estimate that is at most some percent off, upwards rather than downwards.
+    pub memory_bytes: usize,
 }
 
 impl Default for Tree {
@@ -98,6 +100,7 @@ impl Tree {
             ephemerals: self.store.ephemerals,
             sessions: self.store.sessions.len(),
             data_bytes: self.store.data_bytes,
+            memory_bytes: self.store.memory_bytes(),
         }
     }
 

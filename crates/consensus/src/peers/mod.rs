@@ -16,6 +16,7 @@ mod registry;
 mod snapshot_receiver;
 mod snapshot_sender;
 
+pub(crate) use frame::FRAME_BYTES_MAX;
 pub(crate) use inbound::run_listener;
 pub(crate) use introduction::{Failure as IntroductionFailure, introduce};
 pub(crate) use link::Link;

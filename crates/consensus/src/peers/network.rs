@@ -25,8 +25,8 @@ use super::{CallError, Lane, Peers};
 use crate::identity::NodeId;
 use crate::quorum::Silence;
 use crate::raft::{
-    LogId, Snapshot, Types, Vote, entry_to_wire, log_id_from_wire, log_id_to_wire, required_vote,
-    vote_from_wire, vote_to_wire,
+    LogId, Snapshot, Types, Vote, entry_bytes, entry_to_wire, log_id_from_wire, log_id_to_wire,
+    required_vote, vote_from_wire, vote_to_wire,
 };
 use crate::storage::{SnapshotFile, SnapshotStore};
 use crate::wire::{self, frame::Body};
@@ -37,6 +37,8 @@ type RpcError = RPCError<Types>;
 const APPENDS_OPEN_MAX: usize = 32;
 /// A follower that takes longer for an append is taken for lost, and the stream is begun anew.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(5);
+/// A large entry may take longer: as if it went over the network and onto the disk at so many bytes a second.
+const APPEND_BYTES_PER_SECOND: u64 = 4 << 20;
 
 /// Makes the clients of one group.
 #[derive(Clone)]
@@ -258,7 +260,7 @@ struct Appends<'s, S> {
     answers: mpsc::UnboundedReceiver<Body>,
     /// Until it ends.
     input: Option<S>,
-    /// Sent and not answered: when each was sent.
+    /// Sent and not answered: until when each is waited for.
     open: VecDeque<Instant>,
 }
 
@@ -274,14 +276,14 @@ where
                 self.call.end();
                 return None;
             }
-            let deadline = self.open.front().map(|sent| *sent + APPEND_TIMEOUT);
+            let deadline = self.open.front().copied();
             let clock = &self.network.base.clock;
             tokio::select! {
                 biased;
                 answer = self.answers.recv() => return Some(self.take_answer(answer)),
                 request = next_request(&mut self.input), if more => match request {
                     Some(request) => {
-                        self.open.push_back(clock.now());
+                        self.open.push_back(clock.now() + append_timeout(&request));
                         let sent = match self.network.speak() {
                             Ok(()) => self.call.send(append_to_wire(&request)).await,
                             Err(silent) => Err(silent),
@@ -293,6 +295,7 @@ where
                     None => self.input = None,
                 },
                 () = expiry(clock, deadline), if deadline.is_some() => {
+                    // The least of what it was given.
                     return Some(Err(self.network.timed_out(RPCTypes::AppendEntries, APPEND_TIMEOUT)));
                 }
             }
@@ -325,6 +328,11 @@ async fn expiry(clock: &Clock, deadline: Option<Instant>) {
         Some(deadline) => clock.sleep_until(deadline).await,
         None => std::future::pending().await,
     }
+}
+
+fn append_timeout(request: &AppendEntriesRequest<Types>) -> Duration {
+    let bytes: usize = request.entries.iter().map(entry_bytes).sum();
+    APPEND_TIMEOUT + Duration::from_millis(bytes as u64 * 1000 / APPEND_BYTES_PER_SECOND)
 }
 
 fn append_to_wire(request: &AppendEntriesRequest<Types>) -> Body {

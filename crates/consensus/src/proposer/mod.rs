@@ -11,4 +11,4 @@ mod sequencer;
 
 pub(crate) use outbox::Outbox;
 pub(crate) use sender::{LeaderLink, Lost, run_sender};
-pub(crate) use sequencer::{Sequencer, run_sequencer};
+pub(crate) use sequencer::{ENTRY_BYTES_MAX, Sequencer, run_sequencer};

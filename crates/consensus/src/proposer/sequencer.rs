@@ -15,7 +15,7 @@ use crate::raft::{BatchBytes, Raft, Reply, Window, committed_leader};
 use crate::wire;
 
 /// At most so many bytes of commands in one entry, unless one message alone has more.
-const ENTRY_BYTES_MAX: usize = 1 << 20;
+pub(crate) const ENTRY_BYTES_MAX: usize = 1 << 20;
 /// At most so many bytes wait for the leader; beyond, the senders wait.
 const QUEUE_BYTES_MAX: usize = 16 << 20;
 /// Entries on their way at a time. More would make entries smaller, and each costs every replica about the same;
@@ -41,7 +41,7 @@ struct Queue {
 impl Sequencer {
     /// Takes a proposal of any node; waits while too much is queued.
     pub(crate) async fn submit(&self, proposal: wire::Proposal) {
-        let size: usize = proposal.commands.iter().map(Bytes::len).sum();
+        let size = command_bytes(&proposal);
         loop {
             let drained = self.drained.notified();
             tokio::pin!(drained);
@@ -67,7 +67,7 @@ impl Sequencer {
     /// The next entry's worth.
     async fn next(&self) -> Vec<wire::Proposal> {
         loop {
-            let taken = self.take();
+            let taken = self.take(0);
             if !taken.is_empty() {
                 return taken;
             }
@@ -75,13 +75,15 @@ impl Sequencer {
         }
     }
 
-    fn take(&self) -> Vec<wire::Proposal> {
+    /// What fits into an entry that has so many bytes already; into an empty one at least one proposal.
+    fn take(&self, entry_bytes: usize) -> Vec<wire::Proposal> {
         let mut queue = self.queue.lock();
         let mut bytes = 0;
         let mut count = 0;
         for proposal in &queue.proposals {
-            let size: usize = proposal.commands.iter().map(Bytes::len).sum();
-            if count > 0 && bytes + size > ENTRY_BYTES_MAX {
+            let size = command_bytes(proposal);
+            let is_first = entry_bytes + count == 0;
+            if !is_first && entry_bytes + bytes + size > ENTRY_BYTES_MAX {
                 break;
             }
             bytes += size;
@@ -93,6 +95,10 @@ impl Sequencer {
         self.drained.notify_waiters();
         taken
     }
+}
+
+fn command_bytes(proposal: &wire::Proposal) -> usize {
+    proposal.commands.iter().map(Bytes::len).sum()
 }
 
 /// Drops from proposals what is in this leader's log already: a node that sends again out of caution costs nothing.
@@ -168,7 +174,7 @@ pub(crate) async fn run_sequencer<A>(
         window.below(ENTRIES_OPEN_MAX).await;
         let Some(term) = term() else { continue };
         // What came while the window was full goes into the same entry.
-        let more = sequencer.take();
+        let more = sequencer.take(proposals.iter().map(command_bytes).sum());
         let epoch = Epoch { term, refused: *refused.borrow(), gaps: sequencer.gaps.load(Ordering::Relaxed) };
         let proposals: Vec<_> =
             proposals.into_iter().chain(more).filter_map(|proposal| logged.trim(epoch, proposal)).collect();
@@ -206,6 +212,21 @@ mod tests {
         assert_eq!(kept(&mut logged, epoch, 101, 4), None);
         assert_eq!(kept(&mut logged, epoch, 103, 4), Some((105, 2)));
         assert_eq!(kept(&mut logged, epoch, 110, 1), None, "107 to 109 are missing");
+    }
+
+    #[tokio::test]
+    async fn an_entry_has_its_bytes_or_one_proposal() {
+        let sequencer = Sequencer::default();
+        let of = |bytes: usize| wire::Proposal { commands: vec![vec![0; bytes].into()], ..proposal(1, 0) };
+        for bytes in [3 * ENTRY_BYTES_MAX, ENTRY_BYTES_MAX - 10, 10, 1] {
+            sequencer.submit(of(bytes)).await;
+        }
+        let taken = |entry_bytes| sequencer.take(entry_bytes).iter().map(command_bytes).collect::<Vec<_>>();
+        assert_eq!(taken(0), [3 * ENTRY_BYTES_MAX]);
+        assert_eq!(taken(3 * ENTRY_BYTES_MAX), [0; 0]);
+        assert_eq!(taken(0), [ENTRY_BYTES_MAX - 10, 10]);
+        assert_eq!(taken(ENTRY_BYTES_MAX), [0; 0]);
+        assert_eq!(taken(ENTRY_BYTES_MAX - 1), [1]);
     }
 
     #[test]

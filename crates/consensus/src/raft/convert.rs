@@ -77,6 +77,14 @@ pub(crate) fn membership_from_wire(membership: wire::Membership) -> Result<Membe
     Membership::new(configs, nodes).map_err(|_| Malformed("membership"))
 }
 
+/// About how long it is.
+pub(crate) fn entry_bytes(entry: &Entry) -> usize {
+    match &entry.payload {
+        Payload::Normal(batch) => batch.0.len(),
+        Payload::Blank | Payload::Membership(_) => 0,
+    }
+}
+
 pub(crate) fn entry_to_wire(entry: &Entry) -> wire::Entry {
     let payload = match &entry.payload {
         Payload::Blank => None,

@@ -25,7 +25,7 @@ const VOTE: StateKey = StateKey(1);
 const COMMITTED: StateKey = StateKey(2);
 
 /// How many bytes of entries one read for replication takes; a single larger entry is read whole.
-const READ_BYTES_MAX: usize = 1 << 20;
+pub(crate) const READ_BYTES_MAX: usize = 1 << 20;
 
 /// The log of one group.
 #[derive(Clone)]

@@ -10,6 +10,6 @@ mod state_machine;
 mod tests;
 
 pub(crate) use applied::{AppliedCommands, Fate};
-pub(crate) use log_store::LogStore;
+pub(crate) use log_store::{LogStore, READ_BYTES_MAX};
 pub(crate) use snapshot_file::{SnapshotFile, SnapshotReader, SnapshotStore};
 pub(crate) use state_machine::{Progress, StateMachineAdapter};

@@ -28,6 +28,9 @@ pub(super) struct Connection {
     /// File with digest identities, a USER:PASSWORD a line.
     #[arg(long, env = "QUORATE_AUTH_FILE", value_name = "FILE", global = true)]
     auth_file: Option<PathBuf>,
+    /// The largest request to send, in bytes: as jute.maxbuffer, or request-bytes-max, of the servers.
+    #[arg(long, default_value_t = Options::default().request_bytes_max, value_name = "BYTES", global = true)]
+    request_bytes_max: usize,
     /// How many seconds to wait for a server, at the start and whenever the connection is lost.
     #[arg(long, default_value_t = 15.0, value_name = "SECONDS", global = true)]
     timeout: f64,
@@ -57,6 +60,7 @@ impl Connection {
         let options = Options {
             patience: Duration::from_secs_f64(self.timeout),
             identities: self.identities()?,
+            request_bytes_max: self.request_bytes_max,
             ..Options::default()
         };
         let client = Client::connect(&runtime, &self.server, options).await?;

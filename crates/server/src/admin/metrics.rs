@@ -49,12 +49,30 @@ fn control(parts: &Parts) {
     gauge!("quorate_tree_znodes").set(counters.nodes as f64);
     gauge!("quorate_tree_ephemerals").set(counters.ephemerals as f64);
     gauge!("quorate_tree_data_bytes").set(counters.data_bytes as f64);
+    memory(parts);
     let over_quota = parts.control.metrics().quota_exceeded.load(Ordering::Relaxed);
     counter!("quorate_quota_exceeded_total").absolute(over_quota);
     parts.control.read(|tree| tree.quotas().take(QUOTAS_MAX).for_each(|quota| put_quota(&quota)));
     gauge!("quorate_connections").set(parts.control.connection_count() as f64);
     gauge!("quorate_watches").set(parts.control.watch_counts().watches as f64);
     gauge!("quorate_proposals_under_way").set(parts.control.pending_count() as f64);
+}
+
+/// What has no limit shows none.
+fn memory(parts: &Parts) {
+    let limits = parts.control.memory_limits();
+    gauge!("quorate_tree_bytes").set(parts.control.tree_counters().memory_bytes as f64);
+    gauge!("quorate_watch_bytes").set(parts.control.watch_memory_bytes() as f64);
+    for (name, limit) in
+        [("quorate_tree_bytes_max", limits.tree_bytes), ("quorate_watch_bytes_max", limits.watch_bytes)]
+    {
+        if let Some(limit) = limit {
+            gauge!(name).set(limit as f64);
+        }
+    }
+    let refused = parts.control.refused_for_memory();
+    counter!("quorate_tree_full_total").absolute(refused.writes);
+    counter!("quorate_watches_full_total").absolute(refused.watches);
 }
 
 /// What a quota does not limit, or what is not counted, is not shown.

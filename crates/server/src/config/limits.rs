@@ -1,6 +1,25 @@
 //! How much of what clients may have.
 
-use super::FileSettings;
+use control::MemoryLimits;
+use zookeeper::codec::DEFAULT_FRAME_BYTES_MAX;
+
+use super::{ConfigError, FileSettings, wrong};
+
+/// Of the memory that this process may have, the tree may take one part in so many, unless the setting says otherwise. The
+/// rest is for the allocator's losses, what a snapshot holds back, the journal's and the peers' buffers, connections, and
+/// what is under way: each has a bound, and together they stay below the other half from 1 GiB on.
+const TREE_SHARE: u64 = 2;
+/// Likewise the watches.
+const WATCH_SHARE: u64 = 8;
+
+/// The least that `request-bytes-max` can be: a request to open a session takes about 50.
+const REQUEST_BYTES_MIN: usize = 1 << 10;
+/// The most that it can be. Data of that length must fit into a znode ...
+const REQUEST_BYTES_LIMIT: usize = tree::DATA_BYTES_MAX;
+/// ... and a request, as the command it becomes, between two nodes and into the journal. A command takes at most twice the
+/// bytes of the request and of the identities of its client: where there are many tiny parts, most of it is lengths.
+const COMMAND_BYTES: usize = 2 * (REQUEST_BYTES_LIMIT + zookeeper::IDENTITY_BYTES_MAX) + 4096;
+const _: () = assert!(COMMAND_BYTES <= consensus::COMMAND_BYTES_MAX);
 
 /// How many connections clients may have. 0: no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,4 +37,40 @@ impl ConnectionLimits {
             of_an_address: settings.connections_per_address_max.unwrap_or(60),
         }
     }
+}
+
+impl FileSettings {
+    /// Fills in the limits on memory that were not set, for a process that may have so much of it. Without that they are
+    /// off.
+    #[must_use]
+    pub fn with_memory(mut self, bytes: Option<u64>) -> Self {
+        if let Some(bytes) = bytes {
+            self.tree_bytes_max.get_or_insert(bytes / TREE_SHARE);
+            self.watch_bytes_max.get_or_insert(bytes / WATCH_SHARE);
+        }
+        self
+    }
+}
+
+/// 0 and nothing are no limit.
+pub(super) fn memory(settings: &FileSettings) -> MemoryLimits {
+    let limit = |bytes: Option<u64>| {
+        bytes.filter(|bytes| *bytes > 0).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+    };
+    MemoryLimits { tree_bytes: limit(settings.tree_bytes_max), watch_bytes: limit(settings.watch_bytes_max) }
+}
+
+pub(super) fn request_bytes_max(settings: &FileSettings) -> Result<usize, ConfigError> {
+    let bytes = settings.request_bytes_max.unwrap_or(DEFAULT_FRAME_BYTES_MAX);
+    if (REQUEST_BYTES_MIN..=REQUEST_BYTES_LIMIT).contains(&bytes) {
+        return Ok(bytes);
+    }
+    Err(wrong(
+        "request-bytes-max",
+        bytes.to_string(),
+        "out of range",
+        format!(
+            "give {REQUEST_BYTES_MIN} to {REQUEST_BYTES_LIMIT}, or leave it out for {DEFAULT_FRAME_BYTES_MAX}"
+        ),
+    ))
 }

@@ -66,6 +66,12 @@ pub struct Config {
     pub tls: Option<tls::ServerFiles>,
     /// Clients' connections that there may be.
     pub connections: ConnectionLimits,
+    /// How much memory what clients put into this node may take: the tree and the watches. Default none here; a process gets
+    /// its own from [`FileSettings::with_memory`].
+    pub memory: control::MemoryLimits,
+    /// The largest request of a ZooKeeper client, in bytes, 1 KiB to 32 MiB. Default 1 MiB less a byte, as ZooKeeper's
+    /// `jute.maxbuffer`. Should be the same on all nodes.
+    pub request_bytes_max: usize,
     /// Whether hard limits of quotas bind the writes of this node's clients. Default false, as ZooKeeper's `enforceQuota`.
     pub enforce_quotas: bool,
     /// `user:base64(sha1(user:password))` of the user who passes every check of this node's clients. None by default, as with
@@ -156,6 +162,8 @@ impl Config {
         }
         reject_unbuilt(&settings)?;
         let connections = ConnectionLimits::of(&settings);
+        let memory = limits::memory(&settings);
+        let request_bytes_max = limits::request_bytes_max(&settings)?;
         let super_digest = settings.super_digest.clone().map(parse_digest).transpose()?;
         let peer_tls = tls_files::peers(&settings)?;
         let tls = tls_files::server(&settings)?;
@@ -217,6 +225,8 @@ impl Config {
             zookeeper_tls,
             tls,
             connections,
+            memory,
+            request_bytes_max,
             enforce_quotas: settings.enforce_quotas.unwrap_or(false),
             super_digest,
             admin: parse_listen("admin", settings.admin, DEFAULT_ADMIN)?,

@@ -76,6 +76,15 @@ pub struct FileSettings {
     /// Clients' connections from one address; 0: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections_per_address_max: Option<usize>,
+    /// Bytes of memory that the tree may take; 0: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tree_bytes_max: Option<u64>,
+    /// Bytes of memory that the watches of this node's clients may take; 0: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watch_bytes_max: Option<u64>,
+    /// Bytes of the largest request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_bytes_max: Option<usize>,
     /// Whether hard limits of quotas bind the writes of this node's clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enforce_quotas: Option<bool>,
@@ -103,7 +112,7 @@ pub struct FileSettings {
 }
 
 /// The keys that the environment may set.
-const KEYS: [&str; 28] = [
+const KEYS: [&str; 32] = [
     "data-dir",
     "node-id",
     "cluster",
@@ -114,6 +123,7 @@ const KEYS: [&str; 28] = [
     "peer-tls-key",
     "peer-tls-ca",
     "zookeeper",
+    "reconfig",
     "reads",
     "zookeeper-linearizable",
     "four-letter-words",
@@ -124,6 +134,9 @@ const KEYS: [&str; 28] = [
     "tls-client-auth",
     "connections-max",
     "connections-per-address-max",
+    "tree-bytes-max",
+    "watch-bytes-max",
+    "request-bytes-max",
     "enforce-quotas",
     "super-digest",
     "amqp",

@@ -51,7 +51,9 @@ fn clients_are_sent_to_the_listener_or_to_the_host_that_other_nodes_know() {
 #[test]
 fn errors_name_the_key_the_value_and_the_fix() {
     type Case = (&'static str, fn(&mut FileSettings));
-    let cases: [Case; 25] = [
+    let cases: [Case; 27] = [
+        ("request-bytes-max", |s| s.request_bytes_max = Some(1023)),
+        ("request-bytes-max", |s| s.request_bytes_max = Some((32 << 20) + 1)),
         ("four-letter-words", |s| s.four_letter_words = Some("srvr,nope".into())),
         ("super-digest", |s| s.super_digest = Some("super:password".into())),
         ("super-digest", |s| s.super_digest = Some("D/InIHSb7yEEbrWz8b9l71RjZJU=".into())),
@@ -103,6 +105,26 @@ fn clients_with_an_authority_need_a_certificate_unless_told_otherwise() {
     assert_eq!(clients(None), tls::ClientCertificates::Needed("a".into()));
     assert_eq!(clients(Some("need")), tls::ClientCertificates::Needed("a".into()));
     assert_eq!(clients(Some("want")), tls::ClientCertificates::Wanted("a".into()));
+}
+
+#[test]
+fn memory_is_limited_by_what_there_is_unless_it_is_set() {
+    let limits = |tree: Option<u64>, memory: Option<u64>| {
+        let settings = FileSettings { tree_bytes_max: tree, ..FileSettings::default() };
+        Config::from_settings(settings.with_memory(memory)).unwrap().memory
+    };
+    let gib = 1 << 30;
+    let of = |tree_bytes, watch_bytes| control::MemoryLimits { tree_bytes, watch_bytes };
+    assert_eq!(limits(None, None), of(None, None));
+    assert_eq!(limits(None, Some(8 << 30)), of(Some(4 * gib), Some(gib)));
+    assert_eq!(limits(Some(100), Some(8 << 30)), of(Some(100), Some(gib)));
+    assert_eq!(limits(Some(0), Some(8 << 30)), of(None, Some(gib)));
+}
+
+#[test]
+fn requests_are_as_large_as_zookeepers_unless_told_otherwise() {
+    assert_eq!(settings(|_| {}).unwrap().request_bytes_max, 0xf_ffff);
+    assert_eq!(settings(|s| s.request_bytes_max = Some(16 << 20)).unwrap().request_bytes_max, 16 << 20);
 }
 
 #[test]

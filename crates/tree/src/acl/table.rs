@@ -7,6 +7,7 @@ use rapidhash::fast::RapidHasher;
 
 use super::{Acl, AclList, Permissions};
 use crate::index::Index;
+use crate::memory;
 use crate::slab::{Image, Slab, SlotId};
 
 /// The slot of an interned list.
@@ -25,6 +26,8 @@ pub(crate) struct AclTable {
     index: Index,
     /// By slot. Derived: snapshots do not carry it.
     references: Vec<u64>,
+    /// What all of it takes in memory. See `memory`.
+    pub(crate) memory_bytes: usize,
 }
 
 impl AclTable {
@@ -63,6 +66,7 @@ impl AclTable {
 
     fn insert_at(&mut self, slot: AclId, list: AclList) {
         let hash = hash_list(&list);
+        self.memory_bytes += memory::of_acl(list.entries());
         self.slots.insert_at(slot, Arc::new(list));
         let slots = &self.slots;
         self.index.insert(hash, slot, |slot| slots.get(slot).map_or(0, |list| hash_list(list)));
@@ -84,6 +88,7 @@ impl AclTable {
         if *references == 0
             && let Some(list) = self.slots.remove(id)
         {
+            self.memory_bytes -= memory::of_acl(list.entries());
             self.index.remove(hash_list(&list), id);
         }
     }

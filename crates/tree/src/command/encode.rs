@@ -1,6 +1,6 @@
 //! From commands to bytes of the log.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use prost::Message;
 
 use super::{
@@ -11,14 +11,35 @@ use crate::proto::command as record;
 use crate::text::Text;
 
 /// The newest format that this version reads.
-pub(super) const FORMAT_MAX: u32 = 2;
+pub(super) const FORMAT_MAX: u32 = 3;
+
+/// The largest data that versions before the third format take.
+const EARLIER_DATA_BYTES_MAX: usize = 1 << 20;
 
 /// The lowest format that has an operation. What older versions know is written as they wrote it, so that versions can
 /// run side by side until somebody uses what is new.
 fn format(operation: &Operation) -> u32 {
     match operation {
+        _ if has_large_data(operation) => 3,
         Operation::DeleteRecursive(_) | Operation::Ensure(_) => 2,
         _ => 1,
+    }
+}
+
+/// Earlier versions would refuse to apply what this one applies, and the replicas would differ.
+fn has_large_data(operation: &Operation) -> bool {
+    let is_large =
+        |data: &Option<Bytes>| data.as_ref().is_some_and(|data| data.len() > EARLIER_DATA_BYTES_MAX);
+    match operation {
+        Operation::Create(create) => is_large(&create.data),
+        Operation::Ensure(ensure) => is_large(&ensure.data),
+        Operation::SetData(set) => is_large(&set.data),
+        Operation::Multi(parts) => parts.iter().any(|part| match part {
+            SubOperation::Create(create) => is_large(&create.data),
+            SubOperation::SetData(set) => is_large(&set.data),
+            SubOperation::Delete(_) | SubOperation::Check(_) => false,
+        }),
+        _ => false,
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::set::SmallSet;
 use super::{WatchCounts, WatchKind, WatcherId};
 use crate::index::{Index, hash_bytes};
+use crate::memory;
 use crate::slab::{Image, Slab, SlotId};
 use crate::trigger::{EventKind, Trigger};
 
@@ -19,6 +20,8 @@ pub struct WatchTable {
     /// Which paths each watcher watches, in either table.
     watchers: BTreeMap<WatcherId, SmallSet<SlotId>>,
     watches: usize,
+    /// What the watched paths take in memory.
+    path_memory: usize,
     /// Those of the watches that cover descendants: while there are none, a change asks for no path but its own.
     recursive: usize,
 }
@@ -56,6 +59,10 @@ impl WatchedPath {
 
     fn tables(&self) -> [&SmallSet<WatcherId>; 4] {
         [&self.data, &self.child, &self.persistent, &self.recursive]
+    }
+
+    fn memory(&self) -> usize {
+        memory::of_text(&self.path) + size_of::<Option<Self>>()
     }
 
     fn is_watched(&self) -> bool {
@@ -151,6 +158,18 @@ impl WatchTable {
         }
     }
 
+    /// About what all of it takes in memory, in bytes. See `memory`.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.path_memory + self.watches * memory::WATCH + self.watchers.len() * memory::WATCHER
+    }
+
+    /// At most so much is added by a watch of this path.
+    #[must_use]
+    pub fn memory_of_path(path: &str) -> usize {
+        memory::of_text(path) + size_of::<Option<WatchedPath>>() + memory::WATCH + memory::WATCHER
+    }
+
     /// How much is watched.
     #[must_use]
     pub fn counts(&self) -> WatchCounts {
@@ -176,6 +195,7 @@ impl WatchTable {
     fn add_path(&mut self, path: &str) -> SlotId {
         let slot = self.paths.next_free();
         let watched = WatchedPath { path: path.into(), ..WatchedPath::default() };
+        self.path_memory += watched.memory();
         self.paths.insert_at(slot, watched);
         let paths = &self.paths;
         let hash_of = |slot| paths.get(slot).map_or(0, |watched| hash_bytes(watched.path.as_bytes()));
@@ -214,6 +234,7 @@ impl WatchTable {
         if self.paths.get(slot).is_some_and(|watched| !watched.is_watched())
             && let Some(watched) = self.paths.remove(slot)
         {
+            self.path_memory -= watched.memory();
             self.index.remove(hash_bytes(watched.path.as_bytes()), slot);
         }
     }

@@ -153,9 +153,9 @@ fn data_and_paths_are_slices_of_the_entry() {
 
 #[test]
 fn a_newer_format_is_refused_by_name() {
-    let newer = Bytes::from_static(&[0x08, 0x03]);
-    assert!(matches!(Command::decode(newer), Err(DecodeError::Format { found: 3, newest: 2 })));
-    assert!(matches!(Command::decode(Bytes::new()), Err(DecodeError::Format { found: 0, newest: 2 })));
+    let newer = Bytes::from_static(&[0x08, 0x04]);
+    assert!(matches!(Command::decode(newer), Err(DecodeError::Format { found: 4, newest: 3 })));
+    assert!(matches!(Command::decode(Bytes::new()), Err(DecodeError::Format { found: 0, newest: 3 })));
 }
 
 /// Entries as the version before the extensions wrote them, which it still reads when this one writes them.
@@ -183,4 +183,12 @@ fn what_came_later_says_so_to_those_who_do_not_know_it() {
     let (session, origin) = (SessionId::NONE, Owner::default());
     let command = Command { session, origin, identities: vec![], enforce_quotas: false, operation };
     assert_eq!(encode(&command)[..2], [0x08, 2]);
+    let with_data = |bytes: usize| {
+        let data = Some(Bytes::from(vec![0; bytes]));
+        let set = SetData { path: "/a".into(), data, version: -1 };
+        [Operation::SetData(set.clone()), Operation::Multi(vec![SubOperation::SetData(set)])]
+            .map(|operation| encode(&Command { operation, ..command.clone() })[1])
+    };
+    assert_eq!(with_data(1 << 20), [1, 1]);
+    assert_eq!(with_data((1 << 20) + 1), [3, 3], "earlier versions took 1 MiB");
 }

@@ -8,6 +8,9 @@ use tree::{Identity, SessionId};
 
 use crate::codec::Auth;
 
+/// How long all identities of a connection may be together.
+pub const IDENTITY_BYTES_MAX: usize = 64 << 10;
+
 /// The session that a connection speaks for, and the identities that its client has shown. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Who {
@@ -30,11 +33,18 @@ impl Who {
         self
     }
 
-    /// Adds an identity. Showing one twice changes nothing.
-    pub(crate) fn add(&mut self, identity: Identity) {
-        if !self.identities.contains(&identity) {
-            self.identities = self.identities.iter().cloned().chain([identity]).collect();
+    /// Adds an identity. Showing one twice changes nothing. False if there are too many already: each command of the client
+    /// carries them all.
+    pub(crate) fn add(&mut self, identity: Identity) -> bool {
+        if self.identities.contains(&identity) {
+            return true;
         }
+        let bytes = |identity: &Identity| identity.scheme.len() + identity.id.len();
+        if self.identities.iter().map(bytes).sum::<usize>() + bytes(&identity) > IDENTITY_BYTES_MAX {
+            return false;
+        }
+        self.identities = self.identities.iter().cloned().chain([identity]).collect();
+        true
     }
 }
 

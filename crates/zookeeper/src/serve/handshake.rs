@@ -11,8 +11,8 @@ use super::Server;
 use super::auth::Who;
 use super::wire::{Progress, Wire};
 use crate::codec::{
-    ConnectRequest, ConnectResponse, FRAME_PREFIX_BYTES, PASSWORD_BYTES, Reader, Record, first_frame,
-    put_frame,
+    ConnectRequest, ConnectResponse, DEFAULT_FRAME_BYTES_MAX, FRAME_PREFIX_BYTES, PASSWORD_BYTES, Reader,
+    Record, first_frame, put_frame,
 };
 use crate::errors::Ending;
 use crate::words;
@@ -75,8 +75,10 @@ async fn receive_prefix(wire: &mut Wire) -> Result<[u8; FRAME_PREFIX_BYTES], End
 }
 
 async fn receive_wish(server: &Server, wire: &mut Wire) -> Result<Wish, Ending> {
+    // Whoever has no session yet keeps no more of this node's memory than ZooKeeper's default allows.
+    let frame_bytes_max = server.config.frame_bytes_max.min(DEFAULT_FRAME_BYTES_MAX);
     let payload = loop {
-        if let Some(payload) = first_frame(&wire.input, server.config.frame_bytes_max)? {
+        if let Some(payload) = first_frame(&wire.input, frame_bytes_max)? {
             break payload;
         }
         receive(wire).await?;
@@ -132,7 +134,7 @@ async fn ask(
         enforce_quotas: false,
         operation,
     };
-    link.turn(|turn| turn.propose(&command));
+    link.turn(|turn| turn.propose(&command)).expect("sessions are let in however full the tree is");
     loop {
         link.notified().await;
         if server.is_stopping() {

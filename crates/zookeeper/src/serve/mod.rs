@@ -9,6 +9,7 @@ mod request;
 mod security;
 mod wire;
 
+pub use auth::IDENTITY_BYTES_MAX;
 pub(crate) use registry::{ConnectionInfo, ConnectionState, Registry};
 
 use std::net::SocketAddr;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use control::loopback::Loopback;
-use control::{Control, ControlConfig};
+use control::{Control, ControlConfig, MemoryLimits};
 use runtime::{Clock, Runtime, SeededEntropy, SystemClock, SystemDisk, SystemNetwork, Task, TokioPools};
 use zookeeper::{Config, Server, Terms};
 
@@ -63,10 +63,14 @@ impl Cluster {
     }
 
     pub fn with(nodes: u64, config: Config) -> Self {
+        Self::with_memory(nodes, config, MemoryLimits::default())
+    }
+
+    pub fn with_memory(nodes: u64, config: Config, memory: MemoryLimits) -> Self {
         let runtime = runtime();
         let log = Loopback::new(runtime.clone());
         let start = |id| {
-            let control_config = ControlConfig { node: id, tick: TICK, ..ControlConfig::default() };
+            let control_config = ControlConfig { node: id, tick: TICK, memory, ..ControlConfig::default() };
             let control = Control::new(runtime.clone(), control_config);
             let task = log.join(&control);
             let server = Server::new(runtime.clone(), Arc::clone(&control), config.clone());

@@ -40,8 +40,8 @@ pub(in super::super) enum Seal {
     MayBeBroken,
 }
 
-/// Data of 1 MiB in which every byte is written as six.
-const LINE_BYTES_MAX: u64 = 16 << 20;
+/// Data of 32 MiB in which every byte is written as six.
+const LINE_BYTES_MAX: u64 = 256 << 20;
 
 pub(in super::super) struct Reader<R> {
     input: R,

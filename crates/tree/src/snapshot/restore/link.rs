@@ -3,10 +3,12 @@
 use super::{Broken, ensure};
 use crate::children::Children;
 use crate::index::hash_child;
+use crate::memory;
 use crate::proto::snapshot::Header;
 use crate::session::SessionId;
 use crate::slab::SlotId;
 use crate::store::{ROOT, Store, hash_of};
+use crate::znode::Znode;
 
 /// Checks that the records refer to each other as they should, and derives the rest.
 pub(super) fn link(store: &mut Store, header: &Header) -> Result<(), Broken> {
@@ -105,10 +107,15 @@ fn reachable(store: &Store) -> Vec<SlotId> {
     order
 }
 
+fn memory_of(node: &Znode) -> usize {
+    memory::of_znode(node) + if node.children.is_some() { memory::DIRECTORY } else { 0 }
+}
+
 /// Counts descendants and sizes; every node is in `order` once, after its parent.
 fn count(store: &mut Store, order: &[SlotId]) {
     let mut path_bytes = vec![0usize; order.iter().map(|slot| slot.0 as usize + 1).max().unwrap_or(0)];
     store.data_bytes = 1 + store.node(ROOT).data_len();
+    store.node_memory = order.iter().map(|slot| memory_of(store.node(*slot))).sum();
     for slot in &order[1..] {
         let node = store.node(*slot);
         let bytes = path_bytes[node.parent.0 as usize] + 1 + node.name.len();

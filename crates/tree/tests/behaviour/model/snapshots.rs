@@ -66,13 +66,15 @@ proptest! {
         let mut pair = Pair::new();
         let begin = plan.begin.index(steps.len() + 1);
         run(&mut pair, &steps[..begin], coverage);
-        let (frozen, digest) = (pair.naive.clone(), pair.tree.digest());
+        let (frozen, digest, counters) = (pair.naive.clone(), pair.tree.digest(), pair.tree.counters());
         pair.tree.begin_snapshot(plan.limits).unwrap();
         let chunks = run_with_snapshot(&mut pair, &steps[begin..], &plan, coverage);
         let mut follower = Pair { tree: restore(&chunks).unwrap(), naive: frozen };
         assert_restored(&follower.tree, &follower.naive, digest);
+        prop_assert_eq!(follower.tree.counters(), counters, "counted anew and counted along");
         run(&mut follower, &steps[begin..], coverage);
         assert_restored(&follower.tree, &pair.naive, pair.tree.digest());
+        prop_assert_eq!(follower.tree.counters(), pair.tree.counters());
         prop_assert_eq!(snapshot(&mut follower.tree, plan.limits), snapshot(&mut pair.tree, plan.limits));
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use bytes::{Buf, BytesMut};
-use control::{Turn, View};
-use tree::{Command, Identity, Operation};
+use control::{TreeFull, Turn, View};
+use tree::{Command, Identity, MultiFailure, Operation};
 
 use super::desk::Desk;
 use super::freshness::tells_of_state;
@@ -16,7 +16,7 @@ use crate::codec::{
 use crate::errors::Ending;
 use crate::serve::auth::{Who, authenticate, is_superuser};
 use crate::serve::pipeline::Awaited;
-use crate::serve::request::{Wanted, answer_read, is_read, operation};
+use crate::serve::request::{Wanted, answer_read, is_read, operation, put_outcome};
 use crate::terms::Reads;
 
 /// So many requests are taken in one turn; then those who apply get at the replica.
@@ -126,8 +126,12 @@ impl Desk<'_> {
             enforce_quotas: self.server.config.enforce_quotas,
             operation,
         };
-        let ticket = turn.propose(&command);
-        self.pipeline.push(Awaited::Command { ticket, xid, since: self.now });
+        match turn.propose(&command) {
+            Ok(ticket) => self.pipeline.push(Awaited::Command { ticket, xid, since: self.now }),
+            Err(full) => self.in_order(turn, move |view, out| {
+                put_outcome(xid, view.zxid(), &refused(&command.operation, full), out);
+            }),
+        }
     }
 
     /// Answers now, or, behind a command, right after it.
@@ -193,16 +197,18 @@ impl Desk<'_> {
         if auth.scheme == READS_SCHEME {
             return self.choose_reads(xid, &auth, turn);
         }
-        if let Some(identity) = authenticate(&auth, &self.who) {
-            if is_superuser(&identity, self.server.config.super_digest.as_deref()) {
-                self.who.add(Identity::super_user());
-            }
-            self.who.add(identity);
+        if authenticate(&auth, &self.who).is_some_and(|identity| self.identify(identity)) {
             turn.set_identities(self.who.identities.clone());
             self.accept_auth(xid, turn);
         } else {
             self.refuse_auth(xid, &auth, turn);
         }
+    }
+
+    /// Adds an identity that was proved. False if there are too many.
+    fn identify(&mut self, identity: Identity) -> bool {
+        let is_super = is_superuser(&identity, self.server.config.super_digest.as_deref());
+        self.who.add(identity) && (!is_super || self.who.add(Identity::super_user()))
     }
 
     /// Every client library can add authentication, and shows it again on each new connection: so it can also say what its
@@ -228,6 +234,17 @@ impl Desk<'_> {
         self.server.control.metrics().auth_failures.fetch_add(1, Ordering::Relaxed);
         self.draining = Some(Ending::AuthRefused { scheme: auth.scheme.to_owned() });
         self.in_order(turn, move |_, out| put_error_frame(xid, 0, ErrorCode::AUTH_FAILED, out));
+    }
+}
+
+/// The answer to a write for which the tree has no room.
+fn refused(operation: &Operation, full: TreeFull) -> Result<tree::Reply, tree::ErrorCode> {
+    let error = tree::ErrorCode::QuotaExceeded;
+    match operation {
+        Operation::Multi(parts) => {
+            Ok(tree::Reply::Multi(Err(MultiFailure { at: full.part, of: parts.len(), error })))
+        }
+        _ => Err(error),
     }
 }
 

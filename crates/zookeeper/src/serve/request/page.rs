@@ -7,6 +7,7 @@ use control::View;
 use tree::WatchKind;
 
 use super::convert::stat;
+use super::watches::no_room;
 use crate::codec::{Child, ChildContent, ChildDetail, ErrorCode, JuteWrite, ListChildren, Record};
 use crate::errors::wire_code;
 use crate::serve::auth::Who;
@@ -27,7 +28,7 @@ pub(super) fn list_children(
 ) -> Result<(), ErrorCode> {
     let (names, node) = view.tree().children(list.path, &who.identities).map_err(wire_code)?;
     if list.watch {
-        view.watch(list.path, WatchKind::Child);
+        view.watch(list.path, WatchKind::Child).map_err(no_room)?;
     }
     stat(&node).encode(out);
     // Before all names, none of which is empty.

@@ -6,7 +6,7 @@ use tree::{Identity, WatchKind};
 
 use super::convert::{stat, wire_acl};
 use super::page::list_children;
-use super::watches::{add_watch, check_watches, remove_watches, set_watches, set_watches2};
+use super::watches::{add_watch, check_watches, may_set, no_room, remove_watches, set_watches, set_watches2};
 use crate::codec::{
     Acl, ClientInfo, ErrorCode, JuteWrite, MultiReply, OpCode, PartReply, PathWatch, ReadPart, Reader,
     Record, ReplyBody, ReplyHeader, Request, RequestHeader, put_frame,
@@ -29,8 +29,13 @@ pub(crate) fn answer_read(
     let start = out.len();
     // Events that a request for watches fires come as frames of their own, before its reply.
     match &request {
-        Request::SetWatches(watches) => set_watches(watches, view, out),
-        Request::SetWatches2(watches) => set_watches2(watches, view, out),
+        Request::SetWatches(watches) if may_set(watches, None, view) => set_watches(watches, view, out),
+        Request::SetWatches2(watches) if may_set(&watches.one_shot, Some(watches), view) => {
+            set_watches2(watches, view, out);
+        }
+        Request::SetWatches(_) | Request::SetWatches2(_) => {
+            return put_error(header, view, ErrorCode::QUOTA_EXCEEDED, out);
+        }
         _ => {}
     }
     let reply = out.len();
@@ -81,7 +86,7 @@ fn put_body(request: &Request<'_>, who: &Who, view: &View<'_>, out: &mut BytesMu
         }
         Request::Ping | Request::SetWatches(_) | Request::SetWatches2(_) => Ok(()),
         Request::AddWatch(add) => {
-            add_watch(add, view);
+            add_watch(add, view)?;
             // A record with an error code, beside the one in the header.
             out.put_int(ErrorCode::OK.0);
             Ok(())
@@ -115,7 +120,7 @@ fn put_body(request: &Request<'_>, who: &Who, view: &View<'_>, out: &mut BytesMu
 
 fn get_data(read: &PathWatch<'_>, who: &Who, view: &View<'_>, out: &mut BytesMut) -> Result<(), ErrorCode> {
     let node = view.tree().data(read.path, &who.identities).map_err(wire_code)?;
-    watch(read, WatchKind::Data, view);
+    watch(read, WatchKind::Data, view)?;
     let data = node.data.map(|data| &data[..]);
     out.reserve(data.map_or(0, <[u8]>::len) + 80);
     out.put_buffer(data);
@@ -127,7 +132,7 @@ fn get_data(read: &PathWatch<'_>, who: &Who, view: &View<'_>, out: &mut BytesMut
 fn exists(read: &PathWatch<'_>, who: &Who, view: &View<'_>, out: &mut BytesMut) -> Result<(), ErrorCode> {
     let found = view.tree().exists(read.path, &who.identities);
     if matches!(found, Ok(_) | Err(tree::ErrorCode::NoNode)) {
-        watch(read, WatchKind::Exists, view);
+        watch(read, WatchKind::Exists, view)?;
     }
     stat(&found.map_err(wire_code)?).encode(out);
     Ok(())
@@ -141,7 +146,7 @@ fn get_children(
     with_stat: bool,
 ) -> Result<(), ErrorCode> {
     let (names, node) = view.tree().children(read.path, &who.identities).map_err(wire_code)?;
-    watch(read, WatchKind::Child, view);
+    watch(read, WatchKind::Child, view)?;
     out.put_vector(names.iter(), |out, name| out.put_string(name));
     if with_stat {
         stat(&node).encode(out);
@@ -156,10 +161,8 @@ fn get_acl(path: &str, who: &Who, view: &View<'_>, out: &mut BytesMut) -> Result
     Ok(())
 }
 
-fn watch(read: &PathWatch<'_>, kind: WatchKind, view: &View<'_>) {
-    if read.watch {
-        view.watch(read.path, kind);
-    }
+fn watch(read: &PathWatch<'_>, kind: WatchKind, view: &View<'_>) -> Result<(), ErrorCode> {
+    if read.watch { view.watch(read.path, kind).map_err(no_room) } else { Ok(()) }
 }
 
 /// Parts fail one by one.

@@ -1,7 +1,7 @@
 //! Requests about watches.
 
 use bytes::BytesMut;
-use control::View;
+use control::{CloseReason, View, WatchesFull};
 use tree::WatchKind;
 
 use crate::codec::{
@@ -11,6 +11,23 @@ use crate::codec::{
 
 /// Events that answer a request have no transaction.
 const NO_ZXID: i64 = -1;
+
+/// There is no code for too many watches; this one says that a limit was reached, and clients know it.
+pub(super) fn no_room(_: WatchesFull) -> ErrorCode {
+    ErrorCode::QUOTA_EXCEEDED
+}
+
+/// Whether there is room for all the watches that a client brings with it. If not, its connection ends, and it tries another
+/// node: client libraries do not look at the answer, and would go on without their watches.
+pub(super) fn may_set(one_shot: &SetWatches<'_>, others: Option<&SetWatches2<'_>>, view: &View<'_>) -> bool {
+    let others = others.into_iter().flat_map(|all| all.persistent.iter().chain(&all.persistent_recursive));
+    let one_shot = one_shot.data.iter().chain(&one_shot.exist).chain(&one_shot.child);
+    let has_room = view.check_watches(one_shot.chain(others).map(|path| &**path)).is_ok();
+    if !has_room {
+        view.close(CloseReason::WatchesFull);
+    }
+    has_room
+}
 
 /// Of a client that has reconnected: registers the watches whose events are still to come, and sends the events that have happened since
 /// `relative_zxid`. Access control is not asked: the watches were set when it allowed them.
@@ -39,7 +56,7 @@ pub(crate) fn set_watches(watches: &SetWatches<'_>, view: &View<'_>, out: &mut B
 
 fn settle(path: &str, kind: WatchKind, happened: Option<EventType>, view: &View<'_>, out: &mut BytesMut) {
     match happened {
-        None => view.watch(path, kind),
+        None => view.watch_unchecked(path, kind),
         Some(kind) => put_event_frame(NO_ZXID, &WatcherEvent { kind, path }, out),
     }
 }
@@ -47,17 +64,20 @@ fn settle(path: &str, kind: WatchKind, happened: Option<EventType>, view: &View<
 /// As [`set_watches`]; persistent ones are registered, and nobody hears what happened meanwhile.
 pub(crate) fn set_watches2(watches: &SetWatches2<'_>, view: &View<'_>, out: &mut BytesMut) {
     set_watches(&watches.one_shot, view, out);
-    watches.persistent.iter().for_each(|path| view.watch(path, WatchKind::Persistent));
-    watches.persistent_recursive.iter().for_each(|path| view.watch(path, WatchKind::PersistentRecursive));
+    watches.persistent.iter().for_each(|path| view.watch_unchecked(path, WatchKind::Persistent));
+    watches
+        .persistent_recursive
+        .iter()
+        .for_each(|path| view.watch_unchecked(path, WatchKind::PersistentRecursive));
 }
 
 /// The path need not exist, and access control is not asked: it is asked for each event.
-pub(crate) fn add_watch(add: &AddWatch<'_>, view: &View<'_>) {
+pub(crate) fn add_watch(add: &AddWatch<'_>, view: &View<'_>) -> Result<(), ErrorCode> {
     let kind = match add.mode {
         AddWatchMode::Persistent => WatchKind::Persistent,
         AddWatchMode::PersistentRecursive => WatchKind::PersistentRecursive,
     };
-    view.watch(add.path, kind);
+    view.watch(add.path, kind).map_err(no_room)
 }
 
 /// The watches that a request to check or remove some is about. `Data` stands for those of existence too.
