@@ -28,7 +28,7 @@ pub use jute as codec;
 pub use commands::CommandAnswer;
 pub use config::{Config, DiskUse};
 pub use ensemble::{Ensemble, ReshapeError};
-pub use serve::Server;
+pub use serve::{NotSuperuser, Server};
 pub use terms::{Reads, Terms};
 pub use words::{UnknownWord, Word};
 

@@ -1,8 +1,6 @@
 //! `quorate tree export`.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -13,6 +11,7 @@ use super::Session;
 use super::format::{self, DataText, Header, Kind, NodeLine, StatLine, Trailer};
 use super::progress::Progress;
 use super::walk::{Detail, Found, Step, Walk};
+use crate::whole_file::WholeFile;
 
 #[derive(clap::Args)]
 #[command(
@@ -49,29 +48,10 @@ pub(super) async fn run(session: &Session, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// What has the name of an export is one: it is written under another name first.
 async fn to_file(session: &Session, args: &Args, progress: &mut Progress, file: &Path) -> Result<Trailer> {
-    let mut partial = file.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let doing = |what: &str| format!("{what} {}", partial.display());
-    // It holds what access lists keep from others.
-    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial);
-    let out = BufWriter::new(opened.with_context(|| doing("create"))?);
-    let written = match export(session, args, progress, out).await {
-        Ok((out, trailer)) => finish(out, &partial, file).with_context(|| doing("write")).map(|()| trailer),
-        Err(error) => Err(error),
-    };
-    if written.is_err() {
-        // What remains is of no use; that it remains is no further error.
-        let _ = std::fs::remove_file(&partial);
-    }
-    written
-}
-
-fn finish(out: BufWriter<File>, partial: &Path, file: &Path) -> io::Result<()> {
-    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    std::fs::rename(partial, file)
+    let (out, trailer) = export(session, args, progress, BufWriter::new(WholeFile::create(file)?)).await?;
+    out.into_inner().map_err(io::IntoInnerError::into_error).context("write the export")?.finish()?;
+    Ok(trailer)
 }
 
 async fn export<W: Write>(

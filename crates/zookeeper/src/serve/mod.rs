@@ -7,9 +7,11 @@ mod pipeline;
 mod registry;
 mod request;
 mod security;
+mod superuser;
 mod wire;
 
 pub(crate) use registry::{ConnectionInfo, ConnectionState, Registry};
+pub use superuser::NotSuperuser;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
