@@ -4,18 +4,19 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use client::{Acl, ErrorKind, Node};
+use client::{Acl, Client, ErrorKind, Node};
 use serde_json::json;
 
-use super::Session;
-use super::format::{self, DataText, Header, Kind, NodeLine, StatLine, Trailer};
+use super::format::{self, DataText, Header, Kind, NodeLine, QuotaLine, StatLine, Trailer};
 use super::progress::Progress;
 use super::walk::{Detail, Found, Step, Walk};
+use super::{Session, quotas};
 use crate::whole_file::WholeFile;
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "The server's own /zookeeper and ephemeral znodes are left out, the latter are counted. Servers \
+    after_help = "Of the server's own /zookeeper only the quotas of what is exported come along. Ephemeral znodes are left \
+out and counted. Servers \
 show containers and znodes with a time to live as persistent ones, so they become such. Znodes are read one after \
 another while others may write: let nobody write if all has to be of one moment."
 )]
@@ -62,10 +63,14 @@ async fn export<W: Write>(
 ) -> Result<(W, Trailer)> {
     let client = &session.client;
     let zxid = client.sync(&args.path).await?;
-    let header = Header::new(&session.servers, zxid, &args.path, session.runtime.clock.wall_ms());
+    let quotas = if session.is_whole_tree { quotas_of(client, args).await? } else { Vec::new() };
+    let version = format::version_for(&quotas);
+    let taken_at_ms = session.runtime.clock.wall_ms();
+    let header = Header::new(version, &session.servers, zxid, &args.path, taken_at_ms);
     let except = (session.is_whole_tree && args.path == "/").then_some("/zookeeper");
-    let mut walk = Walk::new(client, &args.path, Detail::Everything, except);
+    let mut walk = Walk::begin(client, &args.path, Detail::Everything, except).await?;
     let mut writer = format::Writer::new(out, &header).context("write the export")?;
+    quotas.iter().try_for_each(|quota| writer.quota(quota)).context("write the export")?;
     let (mut ephemerals, mut unreadable) = (0, 0);
     while let Some(step) = walk.next().await {
         match step {
@@ -90,6 +95,13 @@ async fn export<W: Write>(
         progress.tell("exported", writer.znodes(), None);
     }
     writer.finish(ephemerals, unreadable).context("write the export")
+}
+
+async fn quotas_of(client: &Client, args: &Args) -> Result<Vec<QuotaLine>> {
+    match quotas::below(client, &args.path).await {
+        Err(error) if error.kind == ErrorKind::NoAuth && args.skip_unreadable => Ok(Vec::new()),
+        found => Ok(found?),
+    }
 }
 
 /// The line of a znode, or its path if its access list is not all there.

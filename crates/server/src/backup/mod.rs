@@ -9,6 +9,8 @@ mod file;
 mod header;
 mod restore;
 mod take;
+#[cfg(test)]
+mod tests;
 
 pub use file::{BackupError, BackupFile, Contents};
 pub use header::Header;

@@ -84,10 +84,10 @@ pub async fn restore(
 }
 
 /// A tree that nobody changes any more, in pieces.
-struct Walked(Tree);
+pub(super) struct Walked(Tree);
 
 impl Walked {
-    fn new(mut tree: Tree) -> Self {
+    pub(super) fn new(mut tree: Tree) -> Self {
         tree.begin_snapshot(ChunkLimits::default())
             .expect("a tree that was just restored is not being walked");
         Self(tree)
