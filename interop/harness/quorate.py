@@ -86,6 +86,19 @@ class QuorateNode(Node):
         self._recovered |= "--yes" in arguments and done.returncode == 0
         return done
 
+    def backup(self, file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """What `quorate backup FILE ...`, asked at this node, says."""
+        command = [str(self._binary), "backup", "--admin", f"127.0.0.1:{self.admin_port}", str(file), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    def restore(self, file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """What `quorate restore FILE ...` into this node's directory says; the node goes on alone if it succeeds."""
+        where = ["--data-dir", str(self.folder / "data"), "--peer", self.peer_address, "--node-id", str(self.node_id)]
+        command = [str(self._binary), "restore", str(file), *where, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        self._recovered |= done.returncode == 0
+        return done
+
     def member(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """What `quorate member ...`, asked at this node, says."""
         command = [str(self._binary), "member", "--admin", f"127.0.0.1:{self.admin_port}", *arguments]

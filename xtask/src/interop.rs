@@ -70,6 +70,7 @@ impl Suite {
                 "test_limits.py",
                 "test_quotas.py",
                 "test_config.py",
+                "test_backup.py",
             ],
             Suite::Java => &["test_java.py"],
             Suite::Curator => &["test_curator.py"],

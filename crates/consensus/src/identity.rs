@@ -108,6 +108,18 @@ impl Identity {
         put_durably(&log, IDENTITY, Bytes::from(kept.encode_to_vec())).await
     }
 
+    /// Makes an empty directory that of the first node of a new cluster; durably.
+    pub(crate) async fn found(
+        runtime: &Runtime,
+        journal: &Journal,
+        node: NodeId,
+    ) -> Result<ClusterId, ConsensusError> {
+        let cluster = ClusterId::random(runtime);
+        let kept = first_hello(runtime, cluster, node, false);
+        put_durably(&journal.group(NODE_GROUP), IDENTITY, Bytes::from(kept.encode_to_vec())).await?;
+        Ok(cluster)
+    }
+
     /// What was drawn at the starts before this one, the newest last.
     pub(crate) fn boots(journal: &Journal) -> Result<Vec<u64>, ConsensusError> {
         let kept = journal.group(NODE_GROUP).get(IDENTITY);
@@ -126,13 +138,10 @@ impl Identity {
         let log = journal.group(NODE_GROUP);
         let mut kept = match log.get(IDENTITY) {
             Some(bytes) => decode_hello(bytes)?,
-            None => wire::Hello {
-                cluster: Bytes::copy_from_slice(&cluster.unwrap_or_else(|| ClusterId::random(runtime)).0),
-                node: node.0,
-                store: runtime.entropy.next_u64(),
-                joined: joins,
-                ..Default::default()
-            },
+            None => {
+                let cluster = cluster.unwrap_or_else(|| ClusterId::random(runtime));
+                first_hello(runtime, cluster, node, joins)
+            }
         };
         if kept.node != node.0 {
             return Err(ConsensusError::Identity(format!(
@@ -184,6 +193,13 @@ impl Identity {
 
 /// Version of what peers say to each other.
 pub(crate) const PEER_FORMAT: u32 = 1;
+
+/// What a directory keeps before its first start.
+fn first_hello(runtime: &Runtime, cluster: ClusterId, node: NodeId, joined: bool) -> wire::Hello {
+    let store = runtime.entropy.next_u64();
+    let cluster = Bytes::copy_from_slice(&cluster.0);
+    wire::Hello { cluster, node: node.0, store, joined, ..Default::default() }
+}
 
 fn decode_hello(bytes: Bytes) -> Result<wire::Hello, ConsensusError> {
     wire::Hello::decode(bytes).map_err(|error| ConsensusError::HardState(error.to_string()))

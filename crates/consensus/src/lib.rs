@@ -10,6 +10,7 @@
 //! was applied before and hands the rest to the [`StateMachine`] of every node, which recognises its own by number.
 
 mod error;
+mod export;
 #[cfg(test)]
 mod fuzz;
 mod group;
@@ -31,6 +32,7 @@ mod succession;
 mod wire;
 
 pub use error::{ConsensusError, MembershipError, Refused, Unavailable};
+pub use export::{SnapshotCopy, SnapshotExport};
 pub use group::{EntryId, Group, GroupStatus, Leadership, PeerProgress, Standing, Watermarks};
 pub use identity::{ClusterId, Identity, NodeId};
 pub use joining::Join;

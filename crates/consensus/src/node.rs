@@ -25,7 +25,7 @@ use crate::quorum::{Silence, SilenceKeeper, SilenceTimes};
 use crate::raft::Raft;
 use crate::rounds::Rounds;
 use crate::state_machine::StateMachine;
-use crate::storage::{LogStore, Progress, SnapshotStore, StateMachineAdapter};
+use crate::storage::{LogStore, Progress, SnapshotStore, StateMachineAdapter, group_dir};
 use crate::succession::Succession;
 
 /// A node of a group.
@@ -166,7 +166,7 @@ impl Consensus {
     ) -> Result<Group, ConsensusError> {
         let failed = |doing: &str, source: std::io::Error| ConsensusError::Io { doing: doing.into(), source };
         let raft_failed = |reason: String| ConsensusError::Raft { group: group.0, reason };
-        let dir = self.config.snapshot_dir.join(format!("group-{}", group.0));
+        let dir = group_dir(&self.config.snapshot_dir, group);
         let snapshots = SnapshotStore::open(self.runtime.disk.clone(), dir)
             .await
             .map_err(|error| failed("open the snapshot folder", error))?;

@@ -1,10 +1,12 @@
-//! What is left when a majority of the voters is lost for ever: a survivor founds the cluster anew, from what it has.
+//! What is left when a majority of the voters is lost for ever: a survivor founds the cluster anew, from what it has; or, with
+//! nothing left but a copy of the state, an empty directory does.
 //!
 //! Nothing can tell whether the lost voters had acknowledged something that the survivor lacks; so this is never done by
 //! itself. The cluster gets another id: whoever belonged to the old one is a stranger, and can't come back with a vote that
 //! contradicts the new one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use journal::{GroupId, Journal};
 use openraft::entry::RaftEntry;
@@ -16,8 +18,12 @@ use crate::ConsensusError;
 use crate::group::EntryId;
 use crate::identity::{ClusterId, Identity, NodeId};
 use crate::node::Member;
-use crate::raft::{Entry, LogId, Membership, Vote, committed_leader, members_of};
-use crate::storage::LogStore;
+use crate::raft::{
+    Entry, LogId, Membership, Vote, committed_leader, log_id_to_wire, members_of, membership_to_wire,
+};
+use crate::state_machine::SnapshotSource;
+use crate::storage::{LogStore, SNAPSHOT_FORMAT, SnapshotStore, group_dir};
+use crate::wire;
 
 /// What a data directory has of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,19 +79,87 @@ pub async fn found_anew(
     address: &str,
 ) -> Result<Remains, ConsensusError> {
     let remains = look(journal, group).await?;
-    let mut log = LogStore::new(journal.group(group));
+    let founder = Founder { node: remains.node, address };
     let term = remains.term.max(remains.last.map_or(0, |last| last.term)) + 1;
     let index = remains.last.map_or(0, |last| last.index + 1);
-    let node = remains.node.0;
-    let nodes = BTreeMap::from([(node, BasicNode::new(address))]);
-    let alone = Membership::new(vec![BTreeSet::from([node])], nodes).expect("the voter is a node");
-    let entry = Entry::new_membership(LogId::new(committed_leader(term), index), alone);
     // In this order: the new id before anything that the old cluster must not see.
     Identity::change_cluster(runtime, journal).await?;
-    let failed = |error: std::io::Error| ConsensusError::HardState(error.to_string());
-    log.save_vote(&Vote::new(term, node)).await.map_err(failed)?;
-    log.append_durably(entry).await.map_err(failed)?;
+    be_alone(LogStore::new(journal.group(group)), founder, EntryId { term, index }).await?;
     Ok(remains)
+}
+
+/// Who founds a cluster.
+#[derive(Clone, Copy, Debug)]
+pub struct Founder<'a> {
+    /// The node.
+    pub node: NodeId,
+    /// Where others reach it, `HOST:PORT`.
+    pub address: &'a str,
+}
+
+/// Makes an empty directory, whose `journal` this is, that of the only member of a new cluster whose group has the state that
+/// `source` gives. The group's log goes on behind `last`. Gives the cluster's id.
+///
+/// # Errors
+/// If the directory belongs to a node already, or can't be written.
+pub async fn found_with(
+    runtime: &Runtime,
+    journal: &Journal,
+    snapshot_dir: &Path,
+    group: GroupId,
+    founder: Founder<'_>,
+    last: EntryId,
+    source: &mut dyn SnapshotSource,
+) -> Result<ClusterId, ConsensusError> {
+    if Identity::is_kept(journal) {
+        return Err(ConsensusError::Identity("the data directory belongs to a node already".into()));
+    }
+    let last_id = LogId::new(committed_leader(last.term), last.index);
+    let header = wire::SnapshotHeader {
+        format: SNAPSHOT_FORMAT,
+        group: group.0,
+        last: Some(log_id_to_wire(&last_id)),
+        membership_id: Some(log_id_to_wire(&last_id)),
+        membership: Some(membership_to_wire(&alone(founder))),
+        // Nodes count their commands from one again.
+        applied: Vec::new(),
+    };
+    write_snapshot(runtime, &group_dir(snapshot_dir, group), header, source)
+        .await
+        .map_err(|source| ConsensusError::Io { doing: "write the snapshot".into(), source })?;
+    let cluster = Identity::found(runtime, journal, founder.node).await?;
+    let log = LogStore::new(journal.group(group));
+    log.begin_behind(&last_id);
+    be_alone(log, founder, EntryId { term: last.term + 1, index: last.index + 1 }).await?;
+    Ok(cluster)
+}
+
+async fn write_snapshot(
+    runtime: &Runtime,
+    dir: &Path,
+    header: wire::SnapshotHeader,
+    source: &mut dyn SnapshotSource,
+) -> std::io::Result<()> {
+    let store = SnapshotStore::open(runtime.disk.clone(), dir.to_owned()).await?;
+    let mut writer = store.create(header).await?;
+    while let Some(chunk) = source.next_chunk() {
+        writer.push(&chunk).await?;
+    }
+    writer.finish().await.map(drop)
+}
+
+fn alone(founder: Founder<'_>) -> Membership {
+    let node = founder.node.0;
+    let nodes = BTreeMap::from([(node, BasicNode::new(founder.address))]);
+    Membership::new(vec![BTreeSet::from([node])], nodes).expect("the voter is a node")
+}
+
+/// Ends a log with an entry that makes `founder` the only member; durably.
+async fn be_alone(mut log: LogStore, founder: Founder<'_>, at: EntryId) -> Result<(), ConsensusError> {
+    let failed = |error: std::io::Error| ConsensusError::HardState(error.to_string());
+    let id = LogId::new(committed_leader(at.term), at.index);
+    log.save_vote(&Vote::new(at.term, founder.node.0)).await.map_err(failed)?;
+    log.append_durably(Entry::new_membership(id, alone(founder))).await.map_err(failed)
 }
 
 async fn newest_members(log: &mut LogStore) -> std::io::Result<Option<Vec<Member>>> {

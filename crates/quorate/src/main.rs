@@ -1,13 +1,18 @@
 //! The `quorate` command line.
 
 mod admin;
+mod backup;
 mod failure;
+mod identities;
 mod logging;
 mod member;
 mod recover;
+mod restore;
 mod serve;
 mod tree;
+mod whole_file;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -28,6 +33,10 @@ enum Command {
     Member(member::Args),
     /// Go on with a survivor when a majority of the voters is lost for ever.
     Recover(recover::Args),
+    /// Save all that a running cluster has to a file, and see what such a file has.
+    Backup(backup::Args),
+    /// Found a new cluster from a backup.
+    Restore(restore::Args),
     /// Read, change, export and import the tree of this or any ZooKeeper server.
     Tree(tree::Args),
     /// Measure this or another server.
@@ -47,6 +56,8 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(*args),
         Command::Member(args) => member::run(&args),
         Command::Recover(args) => recover::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => restore::run(&args),
         Command::Tree(args) => tree::run(args),
         Command::Bench(Bench::Zookeeper(args)) => bench::run(args).map_err(failure::Failure::Running),
     };
@@ -57,6 +68,11 @@ fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// Writes to standard output. A reader that has seen enough is no error.
+fn put(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
 #[cfg(test)]

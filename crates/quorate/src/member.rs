@@ -1,14 +1,12 @@
 //! `quorate member`: who belongs to the cluster.
 
-use std::io::Write;
-
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use hyper::Method;
 use serde::Deserialize;
 
-use crate::admin;
 use crate::failure::Failure;
+use crate::{admin, put};
 
 /// Shows and changes who belongs to the cluster. A node comes in by itself, with `quorate serve --join`.
 #[derive(clap::Args)]
@@ -68,8 +66,7 @@ async fn carry_out(args: &Args) -> Result<()> {
     let answer = admin::request(&args.admin, method, &path, body).await?;
     let Command::Ls { json } = &args.command else { return Ok(()) };
     let text = if *json { format!("{}\n", String::from_utf8_lossy(&answer)) } else { table(&answer)? };
-    // A reader that has seen enough is no error.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    put(&text);
     Ok(())
 }
 

@@ -1,6 +1,5 @@
 //! `quorate recover`: the way back when a majority of the voters is lost for ever.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -9,6 +8,7 @@ use serde_json::json;
 use server::recover::{EntryId, Member, Remains};
 
 use crate::failure::Failure;
+use crate::put;
 
 /// Makes a survivor go on alone when a majority of the voters is lost for ever. Without --yes it only shows what the data
 /// directory has.
@@ -34,16 +34,18 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let well_formed = args
-        .peer
-        .rsplit_once(':')
-        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-    if !well_formed {
-        return Err(Failure::Usage(format!("--peer {:?} is no address; give HOST:PORT", args.peer)));
-    }
+    check_peer(&args.peer)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("start a runtime")?;
     Ok(runtime.block_on(carry_out(args))?)
+}
+
+/// An address that others will be told, found wrong before anything is written.
+pub(crate) fn check_peer(peer: &str) -> Result<(), Failure> {
+    let parts = peer.rsplit_once(':');
+    let is_sound = parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    let wrong = || Failure::Usage(format!("--peer {peer:?} is no address; give HOST:PORT"));
+    is_sound.then_some(()).ok_or_else(wrong)
 }
 
 async fn carry_out(args: &Args) -> Result<()> {
@@ -54,8 +56,7 @@ async fn carry_out(args: &Args) -> Result<()> {
         server::recover::look(&runtime, &args.data_dir).await?
     };
     let text = if args.json { as_json(&remains, args.yes) } else { as_text(&remains, args) };
-    // A reader that has seen enough is no error.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    put(&text);
     Ok(())
 }
 

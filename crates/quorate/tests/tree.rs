@@ -139,6 +139,56 @@ fn what_was_exported_and_imported_is_exported_the_same() {
     assert_eq!(target.exported("/"), source.exported("/"));
 }
 
+/// Gives a subtree a quota, as `setquota` does.
+fn limit(node: &Node, prefix: &str, limits: &str) {
+    let at = format!("/zookeeper/quota{prefix}");
+    node.ok(&["create", "--parents", &format!("{at}/zookeeper_limits"), limits]);
+    node.ok(&["create", &format!("{at}/zookeeper_stats"), "count=0,bytes=0"]);
+}
+
+#[test]
+fn quotas_come_along() {
+    let (source, target) = (Node::start(), Node::start());
+    plant(&source);
+    let limits = "count=-1,bytes=-1=;byteHardLimit=1000;countHardLimit=20";
+    limit(&source, "/app/queue", limits);
+    limit(&source, "/app-2", "count=5,bytes=-1");
+    let file = source.file("export");
+    source.ok(&["--auth", SUPER, "export", "/app", "--output", name(&file)]);
+    let dry = target.ok(&["import", name(&file), "--dry-run"]);
+    assert!(
+        dry.ends_with(&format!("create   /zookeeper/quota/app/queue/zookeeper_limits ({limits})\n")),
+        "{dry}"
+    );
+    let import = ["--json", "--auth", SUPER, "import", name(&file)];
+    let summary: serde_json::Value = serde_json::from_str(&target.ok(&import)).unwrap();
+    assert_eq!((&summary["quotas"], &summary["conflicts"]), (&1.into(), &0.into()));
+    assert_eq!(target.ok(&["get", "/zookeeper/quota/app/queue/zookeeper_limits"]), limits);
+    let used = target.ok(&["get", "/zookeeper/quota/app/queue/zookeeper_stats"]);
+    assert!(used.starts_with("count=3,"), "the server counts: {used}");
+    assert_eq!(target.ok(&["ls", "/zookeeper/quota"]), "app\n");
+    assert_eq!(target.exported("/app"), source.exported("/app"));
+    target.ok(&["set", "/zookeeper/quota/app/queue/zookeeper_limits", "count=1,bytes=-1"]);
+    let error = target.fails(1, &import[1..]);
+    assert!(error.contains("/app/queue has another quota"), "{error}");
+    target.ok(&[&import[..], &["--overwrite", "different"]].concat());
+    assert_eq!(target.ok(&["get", "/zookeeper/quota/app/queue/zookeeper_limits"]), limits);
+    target.ok(&[&import[1..], &["--to", "/copy"]].concat());
+    assert_eq!(target.ok(&["get", "/zookeeper/quota/copy/queue/zookeeper_limits"]), limits);
+}
+
+#[test]
+fn a_directory_whose_names_are_larger_than_any_answer_is_exported() {
+    let node = Node::start();
+    let file = node.file("wide");
+    // More than 1 MiB of names: no server lists them at once.
+    let wide = large(10_500, 10_500).replace("/big/000/", &format!("/big/000/{}", "n".repeat(120)));
+    std::fs::write(&file, wide).unwrap();
+    node.ok(&["import", name(&file), "--edited"]);
+    assert_eq!(node.exported("/big").len(), 10_502);
+    assert_eq!(node.ok(&["ls", "-R", "/big"]).lines().count(), 10_502);
+}
+
 #[test]
 fn a_subtree_comes_to_another_place() {
     let node = Node::start();

@@ -4,6 +4,7 @@
 //! the one that runs in a simulation are the same.
 
 mod admin;
+pub mod backup;
 pub mod config;
 mod control_group;
 mod data_dir;

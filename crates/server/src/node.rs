@@ -8,7 +8,7 @@ use consensus::{ClusterId, Consensus, Group, GroupId, Identity};
 use control::{Control, ControlConfig};
 use journal::Journal;
 use runtime::{Clock, Listener, Pool, Runtime, Task};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tracing::{info, warn};
 
 use crate::control_group::{ControlMachine, GroupLog, call_handler};
@@ -21,6 +21,9 @@ use crate::{Config, admin};
 pub(crate) const CONTROL: GroupId = GroupId(0);
 /// How long a stopping node waits for what is in flight, and for an heir to take over.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Backups that are taken at a time: each holds a file that may be removed already, and so its place on the disk.
+const BACKUPS_MAX: usize = 4;
 
 /// A node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +72,9 @@ pub(crate) struct Parts {
     pub(crate) control: Arc<Control>,
     pub(crate) zookeeper: Arc<zookeeper::Server>,
     pub(crate) tls: Tls,
+    pub(crate) clock: Clock,
+    /// Of backups that may be taken at a time.
+    pub(crate) backup_slots: Arc<Semaphore>,
     /// Set once this node has applied everything that was committed before it started.
     caught_up: AtomicBool,
 }
@@ -122,6 +128,8 @@ impl Node {
             control,
             zookeeper: front.clone(),
             tls,
+            clock: runtime.clock.clone(),
+            backup_slots: Arc::new(Semaphore::new(BACKUPS_MAX)),
             caught_up: AtomicBool::new(false),
         });
         let address = client_address(&config, &listeners);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use consensus::recovery;
 pub use consensus::recovery::Remains;
-pub use consensus::{EntryId, Member};
+pub use consensus::{EntryId, Member, NodeId};
 use journal::Journal;
 use runtime::Runtime;
 

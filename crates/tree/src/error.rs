@@ -184,3 +184,15 @@ pub enum RestoreError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a snapshot of this tree is already being taken; finish or cancel it first")]
 pub struct SnapshotInProgress;
+
+/// A zxid has room for no more epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "the tree is in epoch {epoch} and zxids end with epoch 2147483647: {skipped} can't be skipped; skip fewer"
+)]
+pub struct EpochsUsedUp {
+    /// The epoch of the tree.
+    pub epoch: u32,
+    /// How many were to be skipped.
+    pub skipped: u32,
+}

@@ -48,7 +48,7 @@ pub use command::{
     Operation, SetAcl, SetData, SubOperation,
 };
 pub use ensemble::EnsembleMember;
-pub use error::{DecodeError, ErrorCode, RestoreError, SnapshotInProgress};
+pub use error::{DecodeError, EpochsUsedUp, ErrorCode, RestoreError, SnapshotInProgress};
 pub use outcome::{MultiFailure, Outcome, Reply};
 pub use quota::QuotaReport;
 pub use read::{Child, ChildNames, NodeData};

@@ -10,7 +10,8 @@ use crate::zxid::Zxid;
 
 /// The control plane's state: znodes, sessions, the last transaction.
 ///
-/// Changed by [`apply`](Self::apply), [`begin_epoch`](Self::begin_epoch) and [`set_members`](Self::set_members) only.
+/// Changed by [`apply`](Self::apply), [`begin_epoch`](Self::begin_epoch) and [`set_members`](Self::set_members) only; and by
+/// [`found_anew`](Self::found_anew) before it is replicated at all.
 #[derive(Debug)]
 pub struct Tree {
     pub(crate) store: Store,

@@ -28,7 +28,7 @@ pub use jute as codec;
 pub use commands::CommandAnswer;
 pub use config::{Config, DiskUse};
 pub use ensemble::{Ensemble, ReshapeError};
-pub use serve::{IDENTITY_BYTES_MAX, Server};
+pub use serve::{IDENTITY_BYTES_MAX, NotSuperuser, Server};
 pub use terms::{Reads, Terms};
 pub use words::{UnknownWord, Word};
 

@@ -61,9 +61,14 @@ impl LogStore {
     /// of a term before all others.
     fn begin_at(&self, first: u64) {
         if first > 0 && self.log.bounds().next == 0 {
-            let before = wire::LogId { term: 0, index: first - 1 };
-            self.log.purge(first - 1, Bytes::from(before.encode_to_vec()), |_| {});
+            self.begin_behind(&log_id_from_wire(wire::LogId { term: 0, index: first - 1 }));
         }
+    }
+
+    /// For a log that was never written: what is up to `last` counts as purged. On disk with whatever is appended next.
+    pub(crate) fn begin_behind(&self, last: &LogId) {
+        let marker = Bytes::from(log_id_to_wire(last).encode_to_vec());
+        self.log.purge(last.index, marker, |_| {});
     }
 
     /// Appends an entry; it is on disk when this completes.

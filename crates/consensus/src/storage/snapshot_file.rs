@@ -5,10 +5,12 @@
 //! only once it is written, flushed, renamed to its final name, and the folder flushed: in that order.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use journal::GroupId;
 use parking_lot::Mutex;
 use prost::Message;
 use runtime::{Disk, File, OpenMode};
@@ -47,14 +49,33 @@ pub(crate) struct SnapshotStore {
     adopting: Arc<tokio::sync::Mutex<()>>,
 }
 
-fn damaged(path: &Path, what: &str) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!(
-            "snapshot {} is damaged: {what}; remove this node and let it join as a new one",
-            path.display()
-        ),
-    )
+/// Where a snapshot is kept, which decides what becomes of a damaged one.
+#[derive(Clone, Debug)]
+enum Place {
+    /// In a node's folder.
+    Own(PathBuf),
+    /// In a file that was copied out of a node.
+    Copy(PathBuf),
+}
+
+impl Place {
+    fn damaged(&self, what: &str) -> io::Error {
+        let text = match self {
+            Place::Own(path) => format!(
+                "snapshot {} is damaged: {what}; remove this node and let it join as a new one",
+                path.display()
+            ),
+            Place::Copy(path) => {
+                format!("the snapshot in {} is damaged: {what}; use another copy", path.display())
+            }
+        };
+        io::Error::new(io::ErrorKind::InvalidData, text)
+    }
+}
+
+/// The folder of a group's snapshots among those of a node.
+pub(crate) fn group_dir(snapshot_dir: &Path, group: GroupId) -> PathBuf {
+    snapshot_dir.join(format!("group-{}", group.0))
 }
 
 impl SnapshotStore {
@@ -224,8 +245,10 @@ impl SnapshotWriter {
 
 /// Reads one snapshot, checking every record.
 pub(crate) struct SnapshotReader {
-    path: PathBuf,
+    place: Place,
     file: Arc<dyn File>,
+    /// Where it begins and ends in the file; a file of its own has nothing behind it.
+    bounds: Range<u64>,
     header: wire::SnapshotHeader,
     buffer: BytesMut,
     offset: u64,
@@ -236,23 +259,33 @@ pub(crate) struct SnapshotReader {
 
 impl SnapshotReader {
     async fn open(disk: &dyn Disk, path: &Path) -> io::Result<Self> {
+        let file = disk.open(path, OpenMode::Read).await?;
+        Self::begin(Place::Own(path.to_owned()), file, 0..u64::MAX).await
+    }
+
+    /// Of a snapshot that is part of a file with other things.
+    pub(crate) async fn open_copy(file: Arc<dyn File>, path: &Path, bounds: Range<u64>) -> io::Result<Self> {
+        Self::begin(Place::Copy(path.to_owned()), file, bounds).await
+    }
+
+    async fn begin(place: Place, file: Arc<dyn File>, bounds: Range<u64>) -> io::Result<Self> {
         let mut reader = Self {
-            path: path.to_owned(),
-            file: disk.open(path, OpenMode::Read).await?,
+            place,
+            file,
+            offset: bounds.start,
+            bounds,
             header: wire::SnapshotHeader::default(),
             buffer: BytesMut::new(),
-            offset: 0,
             checksum: 0,
             chunks: 0,
             ended: false,
         };
         let (flags, body) = reader.record().await?;
-        let header = wire::SnapshotHeader::decode(body).map_err(|error| damaged(path, &error.to_string()))?;
+        let header =
+            wire::SnapshotHeader::decode(body).map_err(|error| reader.place.damaged(&error.to_string()))?;
         if flags != 0 || header.format != SNAPSHOT_FORMAT {
-            return Err(damaged(
-                path,
-                &format!("format {}, this version reads {SNAPSHOT_FORMAT}", header.format),
-            ));
+            let what = format!("format {}, this version reads {SNAPSHOT_FORMAT}", header.format);
+            return Err(reader.place.damaged(&what));
         }
         reader.header = header;
         Ok(reader)
@@ -273,9 +306,9 @@ impl SnapshotReader {
             return Ok(Some(body));
         }
         let trailer =
-            wire::SnapshotTrailer::decode(body).map_err(|error| damaged(&self.path, &error.to_string()))?;
+            wire::SnapshotTrailer::decode(body).map_err(|error| self.place.damaged(&error.to_string()))?;
         if trailer.chunks != self.chunks {
-            return Err(damaged(&self.path, "chunks are missing"));
+            return Err(self.place.damaged("chunks are missing"));
         }
         self.ended = true;
         Ok(None)
@@ -284,11 +317,12 @@ impl SnapshotReader {
     /// After the last chunk: the file, known to be whole.
     pub(crate) fn finish(self) -> io::Result<SnapshotFile> {
         if !self.ended || !self.buffer.is_empty() {
-            return Err(damaged(&self.path, "it does not end at its trailer"));
+            return Err(self.place.damaged("it does not end at its trailer"));
         }
+        let (Place::Own(path) | Place::Copy(path)) = self.place;
         Ok(SnapshotFile {
-            path: self.path,
-            length: self.offset,
+            path,
+            length: self.offset - self.bounds.start,
             checksum: self.checksum,
             header: self.header,
         })
@@ -300,22 +334,24 @@ impl SnapshotReader {
         let expected = (&self.buffer[4..8]).get_u32();
         let (flags, length) = (length & TRAILER, length & !TRAILER);
         if length > RECORD_BYTES_MAX {
-            return Err(damaged(&self.path, &format!("impossible record before offset {}", self.offset)));
+            return Err(self.place.damaged(&format!("impossible record before offset {}", self.offset)));
         }
         self.fill(RECORD_HEAD + length as usize).await?;
         self.buffer.advance(RECORD_HEAD);
         let body = self.buffer.split_to(length as usize).freeze();
         if crc32c::crc32c(&body) != expected {
-            return Err(damaged(&self.path, &format!("wrong checksum before offset {}", self.offset)));
+            return Err(self.place.damaged(&format!("wrong checksum before offset {}", self.offset)));
         }
         Ok((flags, body))
     }
 
     async fn fill(&mut self, needed: usize) -> io::Result<()> {
         while self.buffer.len() < needed {
-            let bytes = self.file.read_at(self.offset, READ_BYTES.max(needed - self.buffer.len())).await?;
+            let left = usize::try_from(self.bounds.end - self.offset).unwrap_or(usize::MAX);
+            let wanted = READ_BYTES.max(needed - self.buffer.len()).min(left);
+            let bytes = self.file.read_at(self.offset, wanted).await?;
             if bytes.is_empty() {
-                return Err(damaged(&self.path, "it ends early"));
+                return Err(self.place.damaged("it ends early"));
             }
             self.offset += bytes.len() as u64;
             self.checksum = crc32c::crc32c_append(self.checksum, &bytes);

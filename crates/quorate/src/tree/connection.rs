@@ -1,14 +1,15 @@
 //! Which servers, as whom, and how patiently.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use client::{Client, ConnectString, Identity, Options};
 use runtime::Runtime;
 
 use super::Session;
 use crate::failure::Failure;
+use crate::identities;
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Connection")]
@@ -69,24 +70,7 @@ impl Connection {
     }
 
     fn identities(&self) -> Result<Vec<Identity>> {
-        let mut lines = match &self.auth_file {
-            Some(file) => lines_of(file)?,
-            None => Vec::new(),
-        };
-        lines.extend(self.auth.clone());
-        lines.iter().map(|line| identity(line)).collect()
-    }
-}
-
-fn lines_of(file: &Path) -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
-    Ok(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
-}
-
-fn identity(line: &str) -> Result<Identity> {
-    match line.split_once(':') {
-        Some((user, password)) if !user.is_empty() => Ok(Identity::digest(user, password)),
-        // Without the text, which may be half of a secret.
-        _ => bail!("an identity is not of the form USER:PASSWORD"),
+        let shown = identities::read(self.auth_file.as_deref(), self.auth.as_deref())?;
+        Ok(shown.iter().map(|(user, password)| Identity::digest(user, password)).collect())
     }
 }

@@ -67,7 +67,7 @@ async fn subtree(session: &Session, args: &Args) -> Result<u64> {
 /// Children go before their parents; requests take effect in the order in which they are made.
 async fn one_by_one(client: &Client, root: &str) -> Result<u64> {
     client.sync(root).await?;
-    let mut walk = Walk::new(client, root, Detail::Stat, None);
+    let mut walk = Walk::begin(client, root, Detail::Stat, None).await?;
     let mut under_way: FuturesOrdered<BoxFuture<'static, Result<(), Error>>> = FuturesOrdered::new();
     let mut deleted = 0;
     while let Some(step) = walk.next().await {

@@ -1,22 +1,22 @@
 //! `quorate tree export`.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use client::{Acl, ErrorKind, Node};
+use client::{Acl, Client, ErrorKind, Node};
 use serde_json::json;
 
-use super::Session;
-use super::format::{self, DataText, Header, Kind, NodeLine, StatLine, Trailer};
+use super::format::{self, DataText, Header, Kind, NodeLine, QuotaLine, StatLine, Trailer};
 use super::progress::Progress;
 use super::walk::{Detail, Found, Step, Walk};
+use super::{Session, quotas};
+use crate::whole_file::WholeFile;
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "The server's own /zookeeper and ephemeral znodes are left out, the latter are counted. Servers \
+    after_help = "Of the server's own /zookeeper only the quotas of what is exported come along. Ephemeral znodes are left \
+out and counted. Servers \
 show containers and znodes with a time to live as persistent ones, so they become such. Znodes are read one after \
 another while others may write: let nobody write if all has to be of one moment."
 )]
@@ -49,29 +49,10 @@ pub(super) async fn run(session: &Session, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// What has the name of an export is one: it is written under another name first.
 async fn to_file(session: &Session, args: &Args, progress: &mut Progress, file: &Path) -> Result<Trailer> {
-    let mut partial = file.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let doing = |what: &str| format!("{what} {}", partial.display());
-    // It holds what access lists keep from others.
-    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial);
-    let out = BufWriter::new(opened.with_context(|| doing("create"))?);
-    let written = match export(session, args, progress, out).await {
-        Ok((out, trailer)) => finish(out, &partial, file).with_context(|| doing("write")).map(|()| trailer),
-        Err(error) => Err(error),
-    };
-    if written.is_err() {
-        // What remains is of no use; that it remains is no further error.
-        let _ = std::fs::remove_file(&partial);
-    }
-    written
-}
-
-fn finish(out: BufWriter<File>, partial: &Path, file: &Path) -> io::Result<()> {
-    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    std::fs::rename(partial, file)
+    let (out, trailer) = export(session, args, progress, BufWriter::new(WholeFile::create(file)?)).await?;
+    out.into_inner().map_err(io::IntoInnerError::into_error).context("write the export")?.finish()?;
+    Ok(trailer)
 }
 
 async fn export<W: Write>(
@@ -82,10 +63,14 @@ async fn export<W: Write>(
 ) -> Result<(W, Trailer)> {
     let client = &session.client;
     let zxid = client.sync(&args.path).await?;
-    let header = Header::new(&session.servers, zxid, &args.path, session.runtime.clock.wall_ms());
+    let quotas = if session.is_whole_tree { quotas_of(client, args).await? } else { Vec::new() };
+    let version = format::version_for(&quotas);
+    let taken_at_ms = session.runtime.clock.wall_ms();
+    let header = Header::new(version, &session.servers, zxid, &args.path, taken_at_ms);
     let except = (session.is_whole_tree && args.path == "/").then_some("/zookeeper");
-    let mut walk = Walk::new(client, &args.path, Detail::Everything, except);
+    let mut walk = Walk::begin(client, &args.path, Detail::Everything, except).await?;
     let mut writer = format::Writer::new(out, &header).context("write the export")?;
+    quotas.iter().try_for_each(|quota| writer.quota(quota)).context("write the export")?;
     let (mut ephemerals, mut unreadable) = (0, 0);
     while let Some(step) = walk.next().await {
         match step {
@@ -110,6 +95,13 @@ async fn export<W: Write>(
         progress.tell("exported", writer.znodes(), None);
     }
     writer.finish(ephemerals, unreadable).context("write the export")
+}
+
+async fn quotas_of(client: &Client, args: &Args) -> Result<Vec<QuotaLine>> {
+    match quotas::below(client, &args.path).await {
+        Err(error) if error.kind == ErrorKind::NoAuth && args.skip_unreadable => Ok(Vec::new()),
+        found => Ok(found?),
+    }
 }
 
 /// The line of a znode, or its path if its access list is not all there.

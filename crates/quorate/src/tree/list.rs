@@ -96,7 +96,7 @@ async fn children_at_once(session: &Session, args: &Args) -> Result<()> {
 }
 
 async fn subtree(session: &Session, args: &Args) -> Result<()> {
-    let mut walk = Walk::new(&session.client, &args.path, Detail::Stat, None);
+    let mut walk = Walk::begin(&session.client, &args.path, Detail::Stat, None).await?;
     let mut failed = false;
     while let Some(step) = walk.next().await {
         match step {

@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesOrdered, StreamExt};
 
 use super::child;
+use super::listing::Listing;
 
 /// Znodes whose reads are under way or done, in each directory on the way down.
 const AHEAD: usize = 64;
@@ -42,6 +43,7 @@ pub(super) enum Step {
 
 pub(super) struct Walk {
     client: Client,
+    listing: Listing,
     detail: Detail,
     /// Is not entered, nor is what is below.
     except: Option<String>,
@@ -57,10 +59,20 @@ struct Directory {
 
 impl Walk {
     /// A walk through `root` and all below it but `except`.
-    pub(super) fn new(client: &Client, root: &str, detail: Detail, except: Option<&str>) -> Self {
+    ///
+    /// # Errors
+    /// If the server can't be asked how it lists children. What is wrong with `root` is the first step.
+    pub(super) async fn begin(
+        client: &Client,
+        root: &str,
+        detail: Detail,
+        except: Option<&str>,
+    ) -> Result<Self, Error> {
+        let listing = Listing::of(client, root).await?;
         let mut start = Directory::new(String::new(), Vec::new());
-        start.ahead.push_back(Box::pin(visit(client.clone(), root.to_owned(), detail)));
-        Self { client: client.clone(), detail, except: except.map(str::to_owned), stack: vec![start] }
+        start.ahead.push_back(Box::pin(visit(client.clone(), root.to_owned(), detail, listing)));
+        let except = except.map(str::to_owned);
+        Ok(Self { client: client.clone(), listing, detail, except, stack: vec![start] })
     }
 
     /// Does not go on below `path`, which was just entered.
@@ -78,7 +90,7 @@ impl Walk {
             {
                 let path = child(&at.path, &name);
                 if self.except.as_ref() != Some(&path) {
-                    at.ahead.push_back(Box::pin(visit(self.client.clone(), path, self.detail)));
+                    at.ahead.push_back(Box::pin(visit(self.client.clone(), path, self.detail, self.listing)));
                 }
             }
             match at.ahead.next().await {
@@ -106,12 +118,12 @@ impl Directory {
     }
 }
 
-async fn visit(client: Client, path: String, detail: Detail) -> Result<Found, Error> {
+async fn visit(client: Client, path: String, detail: Detail, listing: Listing) -> Result<Found, Error> {
     let found = match detail {
-        Detail::Stat => client.children(&path).await.map(|(children, stat)| (children, stat, None)),
+        Detail::Stat => listing.children(&client, &path).await.map(|(children, stat)| (children, stat, None)),
         // All three are sent at once.
         Detail::Everything => {
-            futures::future::try_join3(client.get(&path), client.acl(&path), client.children(&path))
+            futures::future::try_join3(client.get(&path), client.acl(&path), listing.children(&client, &path))
                 .await
                 .map(|(node, (acl, _), (children, _))| (children, node.stat, Some((node, acl))))
         }

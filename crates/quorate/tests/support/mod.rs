@@ -1,5 +1,6 @@
 //! A node as a process, and the command line, as a user has them.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests that run programs")]
+#![allow(dead_code, reason = "every test file uses a part of it")]
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -18,23 +19,30 @@ pub(crate) const SUPER: &str = "super:test";
 pub(crate) struct Node {
     folder: TempDir,
     port: u16,
+    admin_port: u16,
     process: Option<Child>,
 }
 
 impl Node {
     pub(crate) fn start() -> Self {
-        let mut node = Self { folder: tempfile::tempdir().unwrap(), port: free_port(), process: None };
+        let mut node = Self::prepared();
         node.restart();
         node
+    }
+
+    /// One that has not begun, and has no data.
+    pub(crate) fn prepared() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, port: free_port(), admin_port: free_port(), process: None }
     }
 
     pub(crate) fn restart(&mut self) {
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
         let process = Command::new(PROGRAM)
-            .args(["serve", "--peer", "off", "--admin", "off", "--super-digest", SUPER_DIGEST])
-            .args(["--zookeeper", &self.address()])
+            .args(["serve", "--peer", "off", "--super-digest", SUPER_DIGEST])
+            .args(["--admin", &self.admin_address(), "--zookeeper", &self.address()])
             .arg("--data-dir")
-            .arg(self.folder.path().join("data"))
+            .arg(self.data_dir())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -58,6 +66,14 @@ impl Node {
         format!("127.0.0.1:{}", self.port)
     }
 
+    pub(crate) fn admin_address(&self) -> String {
+        format!("127.0.0.1:{}", self.admin_port)
+    }
+
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.file("data")
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -68,10 +84,14 @@ impl Node {
 
     /// `quorate tree` with this node.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(PROGRAM);
+        let mut command = program();
         command.args(["tree", "--server", &self.address()]);
-        command.env_remove("QUORATE_AUTH").env_remove("QUORATE_AUTH_FILE").stdin(Stdio::null());
         command
+    }
+
+    /// Any other command.
+    pub(crate) fn program(&self, arguments: &[&str]) -> Output {
+        program().args(arguments).output().unwrap()
     }
 
     pub(crate) fn tree(&self, arguments: &[&str]) -> Output {
@@ -107,6 +127,12 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+fn program() -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.env_remove("QUORATE_AUTH").env_remove("QUORATE_AUTH_FILE").stdin(Stdio::null());
+    command
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {

@@ -1,5 +1,6 @@
 //! Admin HTTP: is the node alive, does it serve, how is it doing.
 
+mod backup;
 mod commands;
 mod jackson;
 mod members;
@@ -30,6 +31,7 @@ pub(crate) async fn run(parts: Arc<Parts>, listener: Box<dyn runtime::Listener>,
         .route("/members", get(members::list))
         .route("/members/{node}", delete(members::remove))
         .route("/members/{node}/role", put(members::set_role))
+        .route("/backup", get(backup::give))
         .route("/commands", commands::index())
         .route("/commands/", commands::index())
         .route("/commands/{*name}", commands::one())

@@ -10,6 +10,7 @@ mod delete;
 mod delete_recursive;
 mod ensemble;
 mod ensure;
+mod found_anew;
 mod multi;
 mod quota;
 mod reap;

@@ -64,6 +64,12 @@ impl Restore {
         Ok(())
     }
 
+    /// The last transaction that the snapshot includes; known from the first chunk on.
+    #[must_use]
+    pub fn zxid(&self) -> Option<Zxid> {
+        self.header.as_ref().map(|header| Zxid(header.zxid))
+    }
+
     /// The tree, after the last chunk. Takes time in proportion to the tree: not for a thread that serves.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ mod delete_recursive;
 mod ensemble;
 mod ensure;
 mod fixture;
+mod found_anew;
 mod model;
 mod multi;
 mod quotas;

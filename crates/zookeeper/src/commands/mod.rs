@@ -45,7 +45,9 @@ const OK: u16 = 200;
 const UNAVAILABLE: u16 = 503;
 const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests";
 const NO_TRACE_MASK: &str = "There is no trace mask; set what is logged with the setting log";
-const NO_SNAPSHOTS: &str = "Snapshots are not given out in this version";
+const NO_SNAPSHOT: &str = "A snapshot is a file: ask the admin listener for it";
+const NO_RESTORE: &str = "A running server takes no restore: make a new cluster with quorate restore, or import what \
+                          is missing with quorate tree import";
 
 const fn always(names: &'static [&'static str], work: fn(&Server) -> Outcome) -> Command {
     Command { names, work: Work::Always(work) }
@@ -72,11 +74,11 @@ const COMMANDS: &[Command] = &[
     serving(&["monitor", "mntr"], stats::monitor),
     serving(&["observer_connection_stat_reset", "orst"], nothing),
     serving(&["observers", "obsr"], quorum::observers),
-    always(&["restore", "rest"], no_snapshots),
+    always(&["restore", "rest"], no_restore),
     serving(&["ruok"], nothing),
     serving(&["server_stats", "srvr"], stats::server_stats),
     always(&["set_trace_mask", "stmk"], no_trace_mask),
-    always(&["snapshot", "snap"], no_snapshots),
+    always(&["snapshot", "snap"], no_snapshot),
     serving(&["stat_reset", "srst"], stats::reset),
     serving(&["stats", "stat"], stats::stats),
     always(&["system_properties", "sysp"], about::system_properties),
@@ -137,9 +139,14 @@ fn no_trace_mask(_: &Server) -> Outcome {
     Err(Refusal { status: OK, error: NO_TRACE_MASK })
 }
 
-/// As a ZooKeeper server where they are disabled.
-fn no_snapshots(_: &Server) -> Outcome {
-    Err(Refusal { status: UNAVAILABLE, error: NO_SNAPSHOTS })
+/// It is no JSON: whoever speaks HTTP answers it.
+fn no_snapshot(_: &Server) -> Outcome {
+    Err(Refusal { status: UNAVAILABLE, error: NO_SNAPSHOT })
+}
+
+/// As a ZooKeeper server where it is disabled. One server alone must not go back in time: the others would not.
+fn no_restore(_: &Server) -> Outcome {
+    Err(Refusal { status: UNAVAILABLE, error: NO_RESTORE })
 }
 
 #[cfg(test)]

@@ -7,10 +7,12 @@ mod pipeline;
 mod registry;
 mod request;
 mod security;
+mod superuser;
 mod wire;
 
 pub use auth::IDENTITY_BYTES_MAX;
 pub(crate) use registry::{ConnectionInfo, ConnectionState, Registry};
+pub use superuser::NotSuperuser;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

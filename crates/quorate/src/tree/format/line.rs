@@ -9,8 +9,13 @@ use serde::{Deserialize, Serialize};
 
 /// What [`Header::format`] says.
 pub(in super::super) const FORMAT: &str = "quorate-tree";
-/// The version that this program writes, and the newest that it reads.
-pub(in super::super) const VERSION: u32 = 1;
+/// The newest version that this program writes and reads.
+pub(in super::super) const VERSION: u32 = 2;
+
+/// The oldest version that can hold these: the first has no quotas.
+pub(in super::super) fn version_for(quotas: &[QuotaLine]) -> u32 {
+    if quotas.is_empty() { 1 } else { 2 }
+}
 
 /// The first line.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -29,10 +34,20 @@ pub(in super::super) struct Header {
 }
 
 impl Header {
-    pub(in super::super) fn new(source: &str, zxid: i64, root: &str, taken_at_ms: i64) -> Self {
+    pub(in super::super) fn new(version: u32, source: &str, zxid: i64, root: &str, taken_at_ms: i64) -> Self {
         let (format, source, root) = (FORMAT.to_owned(), source.to_owned(), root.to_owned());
-        Self { format, version: VERSION, source, zxid: format!("{zxid:#x}"), root, taken_at_ms }
+        Self { format, version, source, zxid: format!("{zxid:#x}"), root, taken_at_ms }
     }
+}
+
+/// The quota of a subtree. All come before the znodes. From version 2 on.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct QuotaLine {
+    /// The subtree's topmost znode.
+    pub(in super::super) quota: String,
+    /// As ZooKeeper writes it: `count=-1,bytes=1000=;byteHardLimit=-1;countHardLimit=-1`.
+    pub(in super::super) limits: String,
 }
 
 /// A znode.

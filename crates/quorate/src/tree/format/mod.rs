@@ -4,7 +4,8 @@
 //! [`Trailer`] that says how many there were and what they add up to, so that half a file is never taken for a whole.
 //!
 //! ```text
-//! {"format":"quorate-tree","version":1,"source":"127.0.0.1:2181","zxid":"0x1a","root":"/app","taken_at_ms":1700000000000}
+//! {"format":"quorate-tree","version":2,"source":"127.0.0.1:2181","zxid":"0x1a","root":"/app","taken_at_ms":1700000000000}
+//! {"quota":"/app","limits":"count=1000,bytes=-1"}
 //! {"path":"/app","data":"text","acl":["world:anyone:cdrwa"],"kind":"persistent","stat":{"version":3,...}}
 //! {"path":"/app/blob","data":"/9j/4A==","encoding":"base64","acl":["digest:alice:HASH:r"],"kind":"persistent","stat":{...}}
 //! {"path":"/app/none","data":null,"acl":["world:anyone:cdrwa"],"kind":"ttl","ttl_ms":60000}
@@ -17,7 +18,9 @@ mod line;
 mod reader;
 mod writer;
 
-pub(super) use line::{DataText, Header, Kind, NodeLine, StatLine, Trailer, next_sequence};
+pub(super) use line::{
+    DataText, Header, Kind, NodeLine, QuotaLine, StatLine, Trailer, next_sequence, version_for,
+};
 pub(super) use reader::{Reader, Seal, is_within};
 pub(super) use writer::Writer;
 

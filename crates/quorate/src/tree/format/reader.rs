@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use thiserror::Error;
 
 use super::line::{FORMAT, VERSION};
-use super::{Header, NodeLine, Trailer};
+use super::{Header, NodeLine, QuotaLine, Trailer};
 
 /// A file that is no export, or not all of one.
 #[derive(Debug, Error)]
@@ -42,6 +42,8 @@ pub(in super::super) enum Seal {
 
 /// Data of 32 MiB in which every byte is written as six.
 const LINE_BYTES_MAX: u64 = 256 << 20;
+/// They are kept in memory.
+const QUOTAS_MAX: usize = 100_000;
 
 pub(in super::super) struct Reader<R> {
     input: R,
@@ -49,6 +51,7 @@ pub(in super::super) struct Reader<R> {
     header: Header,
     line: Vec<u8>,
     number: u64,
+    quotas: Vec<QuotaLine>,
     znodes: u64,
     crc: u32,
     trailer: Option<Trailer>,
@@ -64,8 +67,9 @@ impl<R: BufRead> Reader<R> {
             root: String::new(),
             taken_at_ms: 0,
         };
+        let (line, quotas) = (Vec::new(), Vec::new());
         let mut reader =
-            Self { input, seal, header, line: Vec::new(), number: 0, znodes: 0, crc: 0, trailer: None };
+            Self { input, seal, header, line, number: 0, quotas, znodes: 0, crc: 0, trailer: None };
         if !reader.next_line()? {
             return Err(FormatError::NotAnExport("it is empty".to_owned()));
         }
@@ -78,6 +82,11 @@ impl<R: BufRead> Reader<R> {
         &self.header
     }
 
+    /// All quotas, once [`Reader::next`] has given `None`.
+    pub(in super::super) fn quotas(&self) -> &[QuotaLine] {
+        &self.quotas
+    }
+
     /// The trailer, once [`Reader::next`] has given `None`.
     pub(in super::super) fn trailer(&self) -> Option<&Trailer> {
         self.trailer.as_ref()
@@ -85,9 +94,16 @@ impl<R: BufRead> Reader<R> {
 
     /// The next znode; `None` when all were read and the trailer agrees.
     pub(in super::super) fn next(&mut self) -> Result<Option<NodeLine>, FormatError> {
-        if self.trailer.is_some() {
-            return Ok(None);
+        while self.trailer.is_none() {
+            if let Some(node) = self.step()? {
+                return Ok(Some(node));
+            }
         }
+        Ok(None)
+    }
+
+    /// The next line, given if it is a znode.
+    fn step(&mut self) -> Result<Option<NodeLine>, FormatError> {
         if !self.next_line()? || !self.line.ends_with(b"\n") {
             return Err(FormatError::Cut { line: self.number });
         }
@@ -98,11 +114,27 @@ impl<R: BufRead> Reader<R> {
                 self.crc = crc32c::crc32c_append(self.crc, &self.line);
                 Ok(Some(node))
             }
-            Err(error) => match serde_json::from_slice::<Trailer>(&self.line) {
-                Ok(trailer) => self.end(trailer).map(|()| None),
-                Err(_) => Err(FormatError::Line { line: self.number, why: error.to_string() }),
-            },
+            Err(error) => {
+                if let Ok(quota) = serde_json::from_slice::<QuotaLine>(&self.line) {
+                    return self.take_quota(quota).map(|()| None);
+                }
+                match serde_json::from_slice::<Trailer>(&self.line) {
+                    Ok(trailer) => self.end(trailer).map(|()| None),
+                    Err(_) => Err(FormatError::Line { line: self.number, why: error.to_string() }),
+                }
+            }
         }
+    }
+
+    fn take_quota(&mut self, quota: QuotaLine) -> Result<(), FormatError> {
+        let checked = match () {
+            () if self.quotas.len() == QUOTAS_MAX => Err(format!("there are more than {QUOTAS_MAX} quotas")),
+            () => self.check_path(&quota.quota),
+        };
+        checked.map_err(|why| FormatError::Line { line: self.number, why })?;
+        self.crc = crc32c::crc32c_append(self.crc, &self.line);
+        self.quotas.push(quota);
+        Ok(())
     }
 
     fn end(&mut self, trailer: Trailer) -> Result<(), FormatError> {
@@ -142,17 +174,20 @@ impl<R: BufRead> Reader<R> {
         Ok(header)
     }
 
+    fn check_path(&self, path: &str) -> Result<(), String> {
+        client::check_path(path).map_err(|error| error.to_string())?;
+        let root = &self.header.root;
+        if !is_within(root, path) {
+            return Err(format!("{path} is not below {root}, of which this is an export"));
+        }
+        if is_within("/zookeeper", path) {
+            return Err(format!("{path} is the server's own"));
+        }
+        Ok(())
+    }
+
     fn check(&self, node: &NodeLine) -> Result<(), String> {
-        client::check_path(&node.path).map_err(|error| error.to_string())?;
-        if !is_within(&self.header.root, &node.path) {
-            return Err(format!(
-                "{} is not below {}, of which this is an export",
-                node.path, self.header.root
-            ));
-        }
-        if is_within("/zookeeper", &node.path) {
-            return Err(format!("{} is the server's own", node.path));
-        }
+        self.check_path(&node.path)?;
         for entry in &node.acl {
             entry.parse::<client::Acl>().map_err(|error| error.to_string())?;
         }

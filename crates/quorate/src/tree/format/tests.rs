@@ -121,8 +121,8 @@ fn other_files_are_told_apart() {
             "{text:?}"
         );
     }
-    let newer = br#"{"format":"quorate-tree","version":2,"shards":[]}"#;
-    assert!(matches!(read(newer, Seal::Unbroken), Err(FormatError::TooNew(2))));
+    let newer = br#"{"format":"quorate-tree","version":3,"shards":[]}"#;
+    assert!(matches!(read(newer, Seal::Unbroken), Err(FormatError::TooNew(3))));
 }
 
 #[test]
@@ -133,4 +133,32 @@ fn the_next_number_of_a_sequence_is_the_count_of_creates() {
     // A new tree's root, and what is there from the start.
     let root = client::Stat { cversion: -1, children: 1, ..client::Stat::default() };
     assert_eq!(line::next_sequence(&root), 0);
+}
+
+#[test]
+fn quotas_are_read_as_they_were_written() {
+    let quota = |prefix: &str| QuotaLine { quota: prefix.into(), limits: "count=5,bytes=-1".into() };
+    let written = |quotas: &[QuotaLine]| {
+        let header = Header { version: version_for(quotas), ..header() };
+        let mut writer = Writer::new(Vec::new(), &header).unwrap();
+        quotas.iter().for_each(|quota| writer.quota(quota).unwrap());
+        writer.node(&nodes()[0]).unwrap();
+        writer.finish(0, 0).unwrap().0
+    };
+    let read = |text: &[u8]| {
+        let mut reader = Reader::new(BufReader::new(text), Seal::Unbroken)?;
+        while reader.next()?.is_some() {}
+        Ok::<_, FormatError>((reader.header().version, reader.quotas().to_vec()))
+    };
+    let quotas = [quota("/a"), quota("/a/b")];
+    assert_eq!(read(&written(&quotas)).unwrap(), (2, quotas.to_vec()));
+    assert_eq!(read(&written(&[])).unwrap(), (1, Vec::new()), "older programs read what has none");
+    let changed = String::from_utf8(written(&quotas)).unwrap().replace("count=5", "count=6");
+    assert!(matches!(read(changed.as_bytes()), Err(FormatError::Checksum { .. })));
+    for prefix in ["/other", "/zookeeper/quota", "a"] {
+        assert!(
+            matches!(read(&written(&[quota(prefix)])), Err(FormatError::Line { line: 2, .. })),
+            "{prefix}"
+        );
+    }
 }

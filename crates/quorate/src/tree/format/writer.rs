@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Header, NodeLine, Trailer};
+use super::{Header, NodeLine, QuotaLine, Trailer};
 
 pub(in super::super) struct Writer<W> {
     out: W,
@@ -18,6 +18,10 @@ impl<W: Write> Writer<W> {
         let mut writer = Self { out, znodes: 0, crc: 0, line: Vec::new() };
         writer.put(header)?;
         Ok(writer)
+    }
+
+    pub(in super::super) fn quota(&mut self, quota: &QuotaLine) -> io::Result<()> {
+        self.put(quota)
     }
 
     pub(in super::super) fn node(&mut self, node: &NodeLine) -> io::Result<()> {

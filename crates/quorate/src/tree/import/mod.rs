@@ -19,8 +19,9 @@ use client::{Acl, ErrorKind};
 use serde_json::json;
 
 use super::progress::Progress;
-use super::{Session, put, show, write};
-use plan::{Action, Planned};
+use super::{Session, put, quotas, show, write};
+pub(super) use plan::Action;
+use plan::Planned;
 use round::{Round, Wanted};
 pub(super) use source::Source;
 
@@ -53,7 +54,7 @@ pub(super) struct Args {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
-enum Overwrite {
+pub(super) enum Overwrite {
     Never,
     Different,
     Always,
@@ -72,6 +73,7 @@ struct Tally {
     conflicts: u64,
     parents: u64,
     sequences: u64,
+    quotas: u64,
 }
 
 struct Import<'a> {
@@ -104,6 +106,10 @@ pub(super) async fn run(session: &Session, args: &Args, source: Source) -> Resul
         done += round.len();
         progress.tell(if args.dry_run { "compared" } else { "imported" }, done, Some(total));
     }
+    // Last, so that no hard limit is in the way of what it is about.
+    for quota in source.quotas() {
+        import.set_quota(&rounds.moved(&quota.quota), &quota.limits).await?;
+    }
     if args.keep_sequences {
         import.advance_sequences(source.open(args)?).await?;
     }
@@ -131,6 +137,29 @@ impl Import<'_> {
     async fn advance_sequences(&mut self, mut rounds: round::Rounds) -> Result<()> {
         while let Some(round) = rounds.next()? {
             self.tally.sequences += sequence::advance(&self.session.client, &round.wanted).await?;
+        }
+        Ok(())
+    }
+
+    async fn set_quota(&mut self, prefix: &str, limits: &str) -> Result<()> {
+        if !self.session.is_whole_tree || prefix == "/" {
+            eprintln!("quorate: the quota of {prefix} is left out: there is no place for it here");
+            return Ok(());
+        }
+        let Args { overwrite, dry_run, .. } = self.args;
+        let action = quotas::set(&self.session.client, prefix, limits, *overwrite, *dry_run).await?;
+        let (verb, counter) = match action {
+            Action::Create => ("create", &mut self.tally.quotas),
+            Action::Change { .. } => ("change", &mut self.tally.quotas),
+            Action::Same => return Ok(()),
+            Action::Conflict => ("conflict", &mut self.tally.conflicts),
+        };
+        *counter += 1;
+        if *dry_run {
+            // Where nobody reads any more, the summary still tells.
+            let _ = self.tell_action(verb, &quotas::limits_path(prefix), limits);
+        } else if action == Action::Conflict {
+            eprintln!("conflict: {prefix} has another quota; left as it is");
         }
         Ok(())
     }
@@ -216,25 +245,24 @@ impl Import<'_> {
     }
 
     fn summary(&self, seconds: f64) -> Result<()> {
-        let Tally { created, changed, same, conflicts, parents, sequences } = self.tally;
+        let Tally { created, changed, same, conflicts, parents, sequences, quotas } = self.tally;
         let verb = if self.args.dry_run { "would be " } else { "" };
         if self.session.json {
             put(&show::line(&json!({
                 "dry_run": self.args.dry_run, "created": created, "changed": changed, "same": same,
-                "conflicts": conflicts, "parents": parents, "numbers_advanced": sequences, "seconds": seconds,
+                "conflicts": conflicts, "parents": parents, "numbers_advanced": sequences, "quotas": quotas, "seconds": seconds,
             })))?;
         } else {
-            let advanced = if self.args.keep_sequences {
-                format!(", {sequences} numbers advanced")
-            } else {
-                String::new()
-            };
+            let mut more = if quotas > 0 { format!(", {quotas} quotas set") } else { String::new() };
+            if self.args.keep_sequences {
+                more += &format!(", {sequences} numbers advanced");
+            }
             eprintln!(
-                "{verb}created {created}, changed {changed}, same {same}, conflicts {conflicts}{advanced}, in {seconds:.1} s"
+                "{verb}created {created}, changed {changed}, same {same}, conflicts {conflicts}{more}, in {seconds:.1} s"
             );
         }
         if conflicts > 0 {
-            bail!("{conflicts} znodes are there and differ; see --overwrite and --dry-run");
+            bail!("{conflicts} znodes or quotas are there and differ; see --overwrite and --dry-run");
         }
         Ok(())
     }

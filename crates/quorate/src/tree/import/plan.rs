@@ -8,7 +8,7 @@ use super::round::{Round, Wanted};
 use crate::tree::format::is_within;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Action {
+pub(in super::super) enum Action {
     Create,
     /// It is there, and is written over where it has these versions.
     Change {

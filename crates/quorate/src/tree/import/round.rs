@@ -61,6 +61,11 @@ impl Rounds {
         &self.root
     }
 
+    /// Where a path of the file comes to.
+    pub(super) fn moved(&self, path: &str) -> String {
+        moved(&self.reader.header().root, &self.root, path)
+    }
+
     /// `None` at the end of the file.
     pub(super) fn next(&mut self) -> Result<Option<Round>> {
         let (mut wanted, mut bytes) = (Vec::new(), 0);
@@ -83,7 +88,7 @@ impl Rounds {
             (Kind::Ttl, ttl_ms) => CreateMode::Ttl(Duration::from_millis(ttl_ms.unwrap_or(1))),
         };
         Ok(Wanted {
-            path: moved(&self.reader.header().root, &self.root, &node.path),
+            path: self.moved(&node.path),
             data: data.map(|data| data.into_owned()),
             acl: acl?,
             mode,

@@ -9,13 +9,14 @@ use anyhow::{Context, Result};
 
 use super::Args;
 use super::round::Rounds;
-use crate::tree::format::{self, Seal};
+use crate::tree::format::{self, QuotaLine, Seal};
 
 /// A file that has been found whole.
 pub(in super::super) struct Source {
     file: PathBuf,
     znodes: u64,
     left_out: u64,
+    quotas: Vec<QuotaLine>,
 }
 
 impl Source {
@@ -30,12 +31,18 @@ impl Source {
             znodes += 1;
         }
         let left_out = reader.trailer().map_or(0, |trailer| trailer.unreadable_left_out);
-        Ok(Self { file: args.file.clone(), znodes, left_out })
+        let quotas = reader.quotas().to_vec();
+        Ok(Self { file: args.file.clone(), znodes, left_out, quotas })
     }
 
     /// How many there are.
     pub(super) fn znodes(&self) -> u64 {
         self.znodes
+    }
+
+    /// The quotas of what was exported, where it was.
+    pub(super) fn quotas(&self) -> &[QuotaLine] {
+        &self.quotas
     }
 
     /// Znodes that the export could not read.
