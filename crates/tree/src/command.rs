@@ -10,6 +10,8 @@ use crate::znode::Ttl;
 mod decode;
 mod encode;
 
+pub use encode::LEVEL_MAX;
+
 /// The largest data of a znode, in bytes.
 pub const DATA_BYTES_MAX: usize = 1 << 20;
 

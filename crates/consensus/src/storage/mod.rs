@@ -12,4 +12,4 @@ mod tests;
 pub(crate) use applied::{AppliedCommands, Fate};
 pub(crate) use log_store::LogStore;
 pub(crate) use snapshot_file::{SnapshotFile, SnapshotReader, SnapshotStore};
-pub(crate) use state_machine::{Progress, StateMachineAdapter};
+pub(crate) use state_machine::{Progress, Replica, StateMachineAdapter};
