@@ -1,5 +1,6 @@
 //! What can be asked on the command line.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::{Result, ensure};
@@ -43,6 +44,15 @@ pub struct Args {
     /// Report also how many requests were answered in each stretch of so many milliseconds; 0 leaves that out
     #[arg(long, default_value_t = 0)]
     pub series_ms: u64,
+    /// TLS: the authorities, in PEM, that the servers' certificates must come from; they must be made out to HOST
+    #[arg(long, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
+    /// Certificate to show to servers, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_ca", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Key of that certificate, in PEM, not encrypted
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
     /// Server processes whose processor time and memory to report
     #[arg(long, value_delimiter = ',')]
     pub pids: Vec<u32>,

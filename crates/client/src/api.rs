@@ -10,6 +10,7 @@ use jute::{
     Reader, ReplyBody, Request, SetAcl, SetData, Stat,
 };
 use runtime::Runtime;
+use tls::Caller;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -44,15 +45,16 @@ impl Client {
     /// tried in random order.
     ///
     /// # Errors
-    /// When `target` is no connect string, no server takes the session up within [`Options::patience`], or an
-    /// identity is refused.
+    /// When `target` is no connect string, the files for TLS can't be used, no server takes the session up within
+    /// [`Options::patience`], all of them fail at TLS, or an identity is refused.
     pub async fn connect(runtime: &Runtime, target: &str, options: Options) -> Result<Self, Error> {
         let parsed = target.parse::<ConnectString>();
         let target = parsed.map_err(|error| Error::connect(Failure::unsent(error.into())))?;
         let chroot = Arc::from(target.chroot.as_str());
         let (request_bytes_max, answer_bytes_max) = (options.request_bytes_max, options.answer_bytes_max);
         let watch_queue_max = options.watch_queue_max;
-        let handle = session::start(runtime, target, options);
+        let tls = secured_by(runtime, &options).await.map_err(Error::connect)?;
+        let handle = session::start(runtime, target, options, tls);
         let ready = handle.ready.await.unwrap_or(Err(Failure::unsent(ErrorKind::Closed)));
         ready.map_err(Error::connect)?;
         Ok(Self {
@@ -363,6 +365,13 @@ impl Client {
             _ => Err(nonsense(path, request, answer)),
         }
     }
+}
+
+/// What makes the streams of a client with these options secure.
+async fn secured_by(runtime: &Runtime, options: &Options) -> Result<Option<Caller>, Failure> {
+    let Some(files) = &options.tls else { return Ok(None) };
+    let opened = Caller::open(runtime, files.clone()).await;
+    opened.map(Some).map_err(|error| Failure::unsent(ErrorKind::TlsFiles { why: error.to_string().into() }))
 }
 
 fn nonsense(path: &str, request: &Request<'_>, answer: &Answer) -> Error {

@@ -112,6 +112,18 @@ pub enum ErrorKind {
         /// What the last attempt ended with.
         last: Arc<str>,
     },
+    /// The files for TLS can't be used. Nothing was sent.
+    #[error("no TLS with these files: {why}")]
+    TlsFiles {
+        /// What is wrong with which.
+        why: Arc<str>,
+    },
+    /// A server and this client do not agree on TLS: one refuses the other's certificate, or the server speaks none.
+    #[error("no server can be talked to securely; {last}")]
+    Insecure {
+        /// The last one that was tried, and what is wrong there.
+        last: Arc<str>,
+    },
     /// Too many requests wait already. Nothing was sent.
     #[error("{max} requests wait already; wait for answers before asking more")]
     Overloaded {

@@ -26,6 +26,8 @@
 //! - Reads whose answer was lost are asked again. A write whose answer was lost is an error that says so
 //!   ([`Error::effect`]): it may have happened, and only the application knows how to find out.
 //! - An event of a watch is delivered before the answer to any request that saw what it tells of.
+//! - With [`Options::tls`], nothing is sent to a server before its certificate is found good for the host that was dialled;
+//!   what is not is told at once by [`Client::connect`], and tried again later while a session lives.
 //! - A session that is over stays over: ephemerals and watches are gone, and every request says so. Connect again.
 //!
 //! # Inside
@@ -50,7 +52,7 @@ pub use api::{Child, ChildContent, ChildrenPage, Client, Ensured, PageQuery, Par
 pub use error::{Effect, Error, ErrorKind};
 pub use jute::{ChildDetail, EventType, Stat};
 pub use node::{AnyVersion, CreateMode, Node, Version};
-pub use options::{Identity, Options};
+pub use options::{Identity, Options, OwnFiles, TlsFiles};
 pub use path::{PathError, check_path};
 pub use session::State;
 pub use transaction::{PartAnswer, Transaction};

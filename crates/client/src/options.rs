@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+pub use tls::{CallerFiles as TlsFiles, OwnFiles};
+
 /// How a client behaves. All of it has a sensible default.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -27,6 +29,9 @@ pub struct Options {
     pub watch_queue_max: usize,
     /// Who the client is, on every connection. None by default.
     pub identities: Vec<Identity>,
+    /// TLS, on every connection: whose certificates servers must have, and what they are shown. The files are followed: what
+    /// changes counts for new connections. None by default: no TLS.
+    pub tls: Option<TlsFiles>,
 }
 
 impl Default for Options {
@@ -41,6 +46,7 @@ impl Default for Options {
             answer_bytes_max: 64 << 20,
             watch_queue_max: 4096,
             identities: Vec::new(),
+            tls: None,
         }
     }
 }

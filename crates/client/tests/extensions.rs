@@ -44,6 +44,21 @@ fn a_subtree_is_deleted_in_one_step() {
 }
 
 #[test]
+fn an_extension_that_older_members_do_not_have_is_unsupported_until_they_are_gone() {
+    run(async {
+        let world = World::start(1);
+        world.log.set_level(1);
+        let client = world.client("n1").await;
+        create(&client, "/a").await;
+        let refused = client.delete_recursive("/a", AnyVersion).await.unwrap_err();
+        assert_eq!((refused.kind, refused.effect), (ErrorKind::Unsupported, Effect::None));
+        assert!(client.exists("/a").await.unwrap().is_some());
+        world.log.set_level(2);
+        assert_eq!(client.delete_recursive("/a", AnyVersion).await.unwrap(), 1);
+    });
+}
+
+#[test]
 fn a_znode_is_ensured() {
     run(async {
         let world = World::start(1);

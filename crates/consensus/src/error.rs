@@ -95,6 +95,21 @@ pub enum Refused {
         /// The newest one seen.
         seen: u64,
     },
+    /// Its binary can't apply all that may be in the log.
+    #[error(
+        "node {node} applies commands up to level {theirs}, and the cluster is at level {needed}; \
+         start version {wanted} or a newer one there"
+    )]
+    Level {
+        /// The peer.
+        node: NodeId,
+        /// What it can apply.
+        theirs: u32,
+        /// What it must be able to apply.
+        needed: u32,
+        /// A version that can.
+        wanted: String,
+    },
     /// A node that wants to join has a number that is or was another's.
     #[error("node number {node} is or was another node's; give one that this cluster has never seen")]
     NumberTaken {

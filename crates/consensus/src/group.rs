@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::Unavailable;
 use crate::identity::NodeId;
+use crate::level::{Gate, Level};
 use crate::node::{CallHandler, Member};
 use crate::peers::{Lane, Peers, SnapshotReceiver};
 use crate::proposer::{LeaderLink, Lost, Outbox, Sequencer};
@@ -91,6 +92,8 @@ pub struct GroupStatus {
     pub group: u32,
     /// Who leads.
     pub leadership: Leadership,
+    /// The level of commands that are allowed, as far as this node has applied the log.
+    pub level: u32,
     /// Last entry in this node's log.
     pub last_index: Option<u64>,
     /// Last entry known to be committed.
@@ -185,6 +188,9 @@ pub struct Group {
 
 pub(crate) struct GroupInner {
     pub(crate) node: NodeId,
+    pub(crate) gate: Arc<Gate>,
+    /// Whether the log was empty when this process opened it.
+    pub(crate) is_new: bool,
     pub(crate) core: Arc<GroupCore>,
     pub(crate) leadership: watch::Receiver<Leadership>,
     pub(crate) progress: watch::Receiver<Progress>,
@@ -309,6 +315,30 @@ impl Group {
         self.inner.progress.borrow().next_index
     }
 
+    /// The level of commands that are allowed here: those that need a higher one must not be proposed. It never goes down.
+    pub fn level(&self) -> u32 {
+        self.inner.progress.borrow().level
+    }
+
+    /// Up to which level the binary of a node can apply commands, as it said itself; `None` while it is not connected.
+    pub fn stated_level(&self, node: NodeId) -> Option<Level> {
+        if node == self.inner.node {
+            return Some(self.inner.gate.own().clone());
+        }
+        self.inner.peers.known_link(node, Lane::Control)?.stated_level()
+    }
+
+    /// If the group is new here: completes when its level is that of this binary, or after `patience`. The first that is asked
+    /// of a new cluster can then be all that its nodes are able to do.
+    pub async fn new_at_level(&self, patience: Duration) {
+        if self.inner.is_new {
+            let own = self.inner.gate.own().number;
+            let mut progress = self.inner.progress.clone();
+            // Older members may be there: then it stays where it is.
+            let _ = self.inner.clock.timeout(patience, progress.wait_for(|now| now.level >= own)).await;
+        }
+    }
+
     /// Takes a snapshot now, if one is not being taken.
     pub async fn snapshot(&self) -> Result<(), Unavailable> {
         self.inner.core.raft.trigger().snapshot().await.map_err(|error| Unavailable(error.to_string()))
@@ -340,12 +370,14 @@ impl Group {
         standing
     }
 
-    /// Completes when the group can't go on: its storage failed, or an entry can't be applied. Says why.
+    /// Completes when the group can't go on: its storage failed, an entry can't be applied, or the others don't have this node
+    /// because its binary is too old. Says why.
     pub async fn failed(&self) -> String {
         tokio::select! {
             biased;
             why = self.inner.snapshots.failed() => why,
             why = self.raft_ended() => why,
+            why = self.inner.gate.refused() => why,
         }
     }
 
@@ -396,6 +428,7 @@ impl Group {
         GroupStatus {
             group: self.inner.core.group,
             leadership: *self.inner.leadership.borrow(),
+            level: self.level(),
             last_index: metrics.last_log_index,
             committed_index: index(metrics.local_committed),
             applied_index: index(metrics.last_applied),

@@ -11,6 +11,7 @@ use tracing::{info, warn};
 use crate::ConsensusError;
 use crate::group::{Group, Watermarks};
 use crate::identity::{ClusterId, Identity, put_durably};
+use crate::level::Level;
 use crate::membership::MemberChange;
 use crate::node::Member;
 use crate::peers::{IntroductionFailure, Link, Peers, introduce};
@@ -34,13 +35,14 @@ pub(crate) async fn find_cluster(
     runtime: &Runtime,
     journal: &Journal,
     join: &Join,
+    level: &Level,
 ) -> Result<Option<ClusterId>, ConsensusError> {
     if Identity::is_kept(journal) {
         return Ok(None);
     }
     let mut delay = RETRY_MIN;
     loop {
-        match introduce(runtime, &join.contact, join.member.node).await {
+        match introduce(runtime, &join.contact, join.member.node, level).await {
             Ok(cluster) => {
                 info!(%cluster, "found the cluster to join");
                 return Ok(Some(cluster));

@@ -17,6 +17,7 @@ mod group;
 mod identity;
 mod joining;
 mod known_peers;
+mod level;
 mod membership;
 mod node;
 mod peers;
@@ -37,6 +38,7 @@ pub use group::{EntryId, Group, GroupStatus, Leadership, PeerProgress, Standing,
 pub use identity::{ClusterId, Identity, NodeId};
 pub use joining::Join;
 pub use journal::GroupId;
+pub use level::Level;
 pub use membership::MemberChange;
 pub use node::{CallHandler, Config, Consensus, Member};
 pub use sizes::COMMAND_BYTES_MAX;

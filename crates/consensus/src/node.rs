@@ -19,13 +19,14 @@ use crate::group::{Group, GroupCore, GroupInner, Groups, Leadership, ProposalRou
 use crate::identity::{ClusterId, Identity, NodeId};
 use crate::joining::{self, Join};
 use crate::known_peers::KnownPeers;
+use crate::level::{Gate, Level, Raiser};
 use crate::peers::{Greeter, GroupNetworks, Lane, Peers, SnapshotReceiver, run_listener};
 use crate::proposer::{Outbox, Sequencer, run_sender, run_sequencer};
 use crate::quorum::{Silence, SilenceKeeper, SilenceTimes};
 use crate::raft::Raft;
 use crate::rounds::Rounds;
 use crate::state_machine::StateMachine;
-use crate::storage::{LogStore, Progress, SnapshotStore, StateMachineAdapter, group_dir};
+use crate::storage::{LogStore, Progress, Replica, SnapshotStore, StateMachineAdapter, group_dir};
 use crate::succession::Succession;
 
 /// A node of a group.
@@ -50,6 +51,8 @@ pub struct Config {
     pub node: NodeId,
     /// The cluster; `None`: the one in the data directory, or the one to join, or a new one.
     pub cluster: Option<ClusterId>,
+    /// Up to which level the state machines here can apply commands, and the version of the program. The first by default.
+    pub level: Level,
     /// A cluster that others have founded; unless this node belongs to it already, it asks to be let in.
     pub join: Option<Join>,
     /// Where snapshots are kept; created if missing.
@@ -74,6 +77,7 @@ impl Config {
         Self {
             node,
             cluster,
+            level: Level::default(),
             join: None,
             snapshot_dir,
             heartbeat_interval: Duration::from_millis(75),
@@ -115,6 +119,7 @@ pub struct Consensus {
     config: Config,
     identity: Identity,
     journal: Journal,
+    gate: Arc<Gate>,
     peers: Arc<Peers>,
     groups: Arc<Groups>,
     _listener: Option<Task>,
@@ -132,20 +137,21 @@ impl Consensus {
     ) -> Result<Self, ConsensusError> {
         let joins = config.join.is_some();
         let cluster = match &config.join {
-            Some(join) => joining::find_cluster(&runtime, &journal, join).await?,
+            Some(join) => joining::find_cluster(&runtime, &journal, join, &config.level).await?,
             None => config.cluster,
         };
         let identity = Identity::load(&runtime, &journal, cluster, config.node, joins).await?;
         let known = KnownPeers::load(&journal, identity.cluster)?;
         info!(node = %identity.node, cluster = %identity.cluster, start = identity.incarnation, "this node");
-        let greeter = Greeter::new(identity, Identity::boots(&journal)?, known);
+        let gate = Arc::new(Gate::new(config.level.clone()));
+        let greeter = Greeter::new(identity, Identity::boots(&journal)?, gate.clone(), known);
         let peers = Arc::new(Peers::new(runtime.clone(), greeter));
         let groups = Arc::new(Groups::default());
         let listener = listener.map(|listener| {
             let work = run_listener(runtime.clone(), listener, peers.greeter().clone(), groups.clone());
             runtime.spawn(Pool::Consensus, work)
         });
-        Ok(Self { runtime, config, identity, journal, peers, groups, _listener: listener })
+        Ok(Self { runtime, config, identity, journal, gate, peers, groups, _listener: listener })
     }
 
     /// Who this process is.
@@ -174,8 +180,7 @@ impl Consensus {
         let sequencer = Arc::<Sequencer>::default();
         let (progress_sender, progress) = watch::channel(Progress::default());
         let adapter = StateMachineAdapter::open(
-            group.0,
-            self.identity,
+            Replica { group: group.0, identity: self.identity, gate: self.gate.clone() },
             machine,
             outbox.clone(),
             sequencer.clone(),
@@ -247,11 +252,22 @@ impl Consensus {
                 pause: self.config.election_timeout.1 * 4,
             },
         };
+        let raiser = Raiser {
+            node: self.identity.node,
+            gate: self.gate.clone(),
+            clock: clock.clone(),
+            raft: raft.clone(),
+            peers: self.peers.clone(),
+            leadership: leadership.clone(),
+            progress: progress.clone(),
+        };
+        let is_new = !raft.is_initialized().await.map_err(|error| raft_failed(error.to_string()))?;
         let snapshot_bytes = self.config.snapshot_log_bytes;
         let tasks = vec![
             spawn(Box::pin(watcher)),
             spawn(Box::pin(succession.run())),
             spawn(Box::pin(silence_keeper.run())),
+            spawn(Box::pin(raiser.run())),
             spawn(Box::pin(run_sequencer(
                 clock.clone(),
                 core.sequencer.clone(),
@@ -265,6 +281,8 @@ impl Consensus {
         let inner = GroupInner {
             rounds: Rounds::default(),
             node: self.identity.node,
+            gate: self.gate.clone(),
+            is_new,
             core,
             leadership,
             progress,

@@ -123,6 +123,8 @@ pub async fn found_with(
         membership: Some(membership_to_wire(&alone(founder))),
         // Nodes count their commands from one again.
         applied: Vec::new(),
+        // The founder raises it to its own.
+        level: None,
     };
     write_snapshot(runtime, &group_dir(snapshot_dir, group), header, source)
         .await

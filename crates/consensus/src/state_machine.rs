@@ -22,6 +22,9 @@ pub struct CommittedEntry {
     pub new_leader: bool,
     /// The leader's wall clock when it made the entry, in milliseconds since 1970. It may run backwards across leaders.
     pub time_ms: i64,
+    /// The level of the group: commands that need a higher one must have no effect, on any replica. Whoever proposes sees to
+    /// it that there are none.
+    pub level: u32,
     /// What was proposed, in order; empty for a leader's first entry and for changes of membership.
     pub commands: Vec<CommittedCommand>,
     /// Who belongs to the group from here on, by number; `None` if that did not change. While a change of voters is under way,

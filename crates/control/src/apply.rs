@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use measure::Seen;
 use thiserror::Error;
 use tree::{
@@ -41,7 +42,8 @@ pub enum ApplyError {
 /// A command on its way through the replica.
 struct Decoded {
     own: Option<u64>,
-    command: Command,
+    /// `None`: it needs a higher level than the cluster has, and is refused unread.
+    command: Option<Command>,
 }
 
 impl Control {
@@ -69,7 +71,7 @@ impl Control {
             for (position, AppliedCommand { own, bytes }) in commands.by_ref().take(COMMANDS_PER_LOCK) {
                 sizes.see(bytes.len());
                 let command =
-                    Command::decode(bytes).map_err(|source| ApplyError::Decode { position, source })?;
+                    decode(bytes, entry.level).map_err(|source| ApplyError::Decode { position, source })?;
                 batch.push(Decoded { own, command });
             }
             if batch.is_empty() {
@@ -124,9 +126,12 @@ impl Control {
             self.metrics.commits_leading.fetch_add(batch.len() as u64, Ordering::Relaxed);
         }
         for Decoded { own, command } in batch.drain(..) {
-            let outcome = replica.tree.apply(&command, time_ms);
+            let outcome = match &command {
+                Some(command) => replica.tree.apply(command, time_ms),
+                None => replica.tree.refuse(time_ms),
+            };
             let waiting = own.and_then(|sequence| self.take_waiting(sequence, wake));
-            self.tell(&mut replica, &command, outcome, waiting, wake);
+            self.tell(&mut replica, command.as_ref(), outcome, waiting, wake);
         }
         self.set_applied(replica.tree.zxid());
     }
@@ -157,17 +162,20 @@ impl Control {
     fn tell(
         &self,
         replica: &mut Replica,
-        command: &Command,
+        command: Option<&Command>,
         outcome: Outcome,
         waiting: Option<Waiting>,
         wake: &mut Vec<Arc<Outbox>>,
     ) {
         self.fire(replica, &outcome, wake);
-        if outcome.is_over_quota && waiting.is_some() {
+        if let Some(command) = command
+            && outcome.is_over_quota
+            && waiting.is_some()
+        {
             self.note_quota(&command.operation);
         }
         self.follow_session(&outcome, waiting.as_ref().and_then(|waiting| waiting.outbox.as_ref()));
-        let taken_from = self.previous_connection(command, &outcome);
+        let taken_from = command.and_then(|command| self.previous_connection(command, &outcome));
         let ended = outcome.ended_session;
         if let Some(Waiting { sequence, bytes, reserved, outbox }) = waiting {
             self.budget.give_back(bytes);
@@ -296,6 +304,12 @@ impl Control {
     pub fn read<R>(&self, look: impl FnOnce(&Tree) -> R) -> R {
         look(&self.replica.read().tree)
     }
+}
+
+/// A command, if the cluster is at its level: whether it is refused must not depend on what a version can read.
+fn decode(bytes: Bytes, level: u32) -> Result<Option<Command>, tree::DecodeError> {
+    let needed = Command::level_of(&bytes)?;
+    if needed > level { Ok(None) } else { Command::decode(bytes).map(Some) }
 }
 
 /// An event is withheld from those who might not have read the node at that moment.

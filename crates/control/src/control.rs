@@ -145,6 +145,14 @@ impl Control {
         self.log.get().map(|log| log.status())
     }
 
+    /// The level of operations that may be proposed here ([`Operation::level`]).
+    ///
+    /// # Panics
+    /// Before [`Control::start`].
+    pub fn level(&self) -> u32 {
+        self.log().level()
+    }
+
     /// Completes when everything that was committed anywhere before the call is applied here.
     ///
     /// # Panics

@@ -8,6 +8,8 @@ use tree::EnsembleMember;
 pub struct AppliedEntry<C> {
     /// The leader's wall clock when it made the entry, in milliseconds since the Unix epoch.
     pub time_ms: i64,
+    /// The level of commands that the cluster allows: what needs a higher one has no effect.
+    pub level: u32,
     /// Whether it is the first entry of a new leader.
     pub new_epoch: bool,
     /// The members of the cluster from here on, if they changed with this entry, which then has no commands.

@@ -26,6 +26,10 @@ pub trait ReplicatedLog: Send + Sync {
     /// still reaches the leader.
     fn report_active(&self, sessions: Vec<SessionId>) -> BoxFuture<'static, Result<Zxid, Unavailable>>;
 
+    /// The level of commands that may be proposed here: what needs a higher one would not be understood by all members. Never
+    /// goes down.
+    fn level(&self) -> u32;
+
     /// Where this node stands at the moment.
     fn status(&self) -> LogStatus;
 }

@@ -30,12 +30,16 @@ struct State {
     members: BTreeMap<u64, Member>,
     leader: Option<u64>,
     term: u64,
+    /// Of the cluster, from here on.
+    level: u32,
 }
 
 struct Proposed {
     node: u64,
     sequence: u64,
     time_ms: i64,
+    /// Of the cluster, when it was proposed.
+    level: u32,
     bytes: Bytes,
 }
 
@@ -51,7 +55,8 @@ struct Member {
 impl Loopback {
     /// An empty log.
     pub fn new(runtime: Runtime) -> Arc<Self> {
-        Arc::new(Self { runtime, state: Mutex::default(), length: watch::Sender::new(0) })
+        let state = State { level: tree::LEVEL_MAX, ..State::default() };
+        Arc::new(Self { runtime, state: Mutex::new(state), length: watch::Sender::new(0) })
     }
 
     /// Adds a node, from the log's beginning on, and starts it. The first one leads. It ends with the returned task.
@@ -103,6 +108,11 @@ impl Loopback {
         state.term += 1;
     }
 
+    /// Allows commands up to this level, instead of all that this version knows.
+    pub fn set_level(&self, level: u32) {
+        self.state.lock().level = level;
+    }
+
     /// Cuts `node` off from the leader, or lets it back. Its proposals still get through: only its reports do not.
     pub fn set_connected(&self, node: u64, connected: bool) {
         self.with(node, |member| member.connected = connected);
@@ -140,9 +150,10 @@ impl Loopback {
                 }
                 continue;
             }
-            let Some((control, time_ms, commands)) = self.take(node, next, end) else { return };
+            let Some((control, at, commands)) = self.take(node, next, end) else { return };
             let count = commands.len();
-            let entry = AppliedEntry { time_ms, new_epoch: next == 0, members: None, commands };
+            let Moment { time_ms, level } = at;
+            let entry = AppliedEntry { time_ms, level, new_epoch: next == 0, members: None, commands };
             control.apply(entry).expect("what was encoded here can be decoded here");
             next += count;
             applied.send_replace(next);
@@ -150,15 +161,28 @@ impl Loopback {
     }
 
     /// The next commands that were proposed at the same time: as an entry has one time, all nodes must cut alike.
-    fn take(&self, node: u64, from: usize, to: usize) -> Option<(Arc<Control>, i64, Vec<AppliedCommand>)> {
+    fn take(&self, node: u64, from: usize, to: usize) -> Option<(Arc<Control>, Moment, Vec<AppliedCommand>)> {
         let state = self.state.lock();
         let control = state.members.get(&node)?.control.upgrade()?;
-        let time_ms = state.commands.get(from)?.time_ms;
-        let commands = state.commands[from..to].iter().take_while(|proposed| proposed.time_ms == time_ms);
+        let at = state.commands.get(from)?.moment();
+        let commands = state.commands[from..to].iter().take_while(|proposed| proposed.moment() == at);
         let own = |proposed: &Proposed| (proposed.node == node).then_some(proposed.sequence);
         let commands =
             commands.map(|proposed| AppliedCommand { own: own(proposed), bytes: proposed.bytes.clone() });
-        Some((control, time_ms, commands.collect()))
+        Some((control, at, commands.collect()))
+    }
+}
+
+/// What all commands of an entry have in common.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Moment {
+    time_ms: i64,
+    level: u32,
+}
+
+impl Proposed {
+    fn moment(&self) -> Moment {
+        Moment { time_ms: self.time_ms, level: self.level }
     }
 }
 
@@ -175,7 +199,8 @@ impl ReplicatedLog for Handle {
         let member = state.members.get_mut(&self.node).expect("a node that proposes has joined");
         member.proposed += 1;
         let sequence = member.proposed;
-        state.commands.push(Proposed { node: self.node, sequence, time_ms, bytes: command });
+        let level = state.level;
+        state.commands.push(Proposed { node: self.node, sequence, time_ms, level, bytes: command });
         let length = state.commands.len();
         drop(state);
         self.log.length.send_if_modified(|known| std::mem::replace(known, length.max(*known)) < length);
@@ -206,6 +231,10 @@ impl ReplicatedLog for Handle {
                 _ => Err(Unavailable),
             }
         })
+    }
+
+    fn level(&self) -> u32 {
+        self.log.state.lock().level
     }
 
     fn status(&self) -> LogStatus {

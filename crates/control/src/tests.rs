@@ -8,8 +8,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use runtime::{BoxFuture, Runtime, SeededEntropy, SystemClock, SystemDisk, SystemNetwork, TokioPools};
 use tree::{
-    Acl, ChunkLimits, Command, Create, CreateMode, EnsembleMember, ErrorCode, EventKind, Identity, Operation,
-    Password, Permissions, Reply, SessionId, SetData, WatchKind, Zxid,
+    Acl, ChunkLimits, Command, Create, CreateMode, DeleteRecursive, EnsembleMember, ErrorCode, EventKind,
+    Identity, Operation, Password, Permissions, Reply, SessionId, SetData, WatchKind, Zxid,
 };
 
 use crate::loopback::Loopback;
@@ -57,7 +57,15 @@ impl ByHand {
     fn apply(&self, control: &Control) {
         let proposed = std::mem::take(&mut *self.proposed.lock());
         let commands = proposed.into_iter().map(|(own, bytes)| AppliedCommand { own: Some(own), bytes });
-        control.apply(AppliedEntry { time_ms: 1, new_epoch: false, members: None, commands }).unwrap();
+        control
+            .apply(AppliedEntry {
+                time_ms: 1,
+                level: tree::LEVEL_MAX,
+                new_epoch: false,
+                members: None,
+                commands,
+            })
+            .unwrap();
     }
 }
 
@@ -77,6 +85,10 @@ impl ReplicatedLog for ByHand {
             true => Box::pin(std::future::pending()),
             false => Box::pin(async { Ok(Zxid(0)) }),
         }
+    }
+
+    fn level(&self) -> u32 {
+        tree::LEVEL_MAX
     }
 
     fn status(&self) -> LogStatus {
@@ -182,7 +194,13 @@ fn commands_of_other_nodes_are_nobodys_answers() {
         let (_, bytes) = log.proposed.lock().pop().unwrap();
         let foreign = [AppliedCommand { own: None, bytes }];
         control
-            .apply(AppliedEntry { time_ms: 1, new_epoch: false, members: None, commands: foreign })
+            .apply(AppliedEntry {
+                time_ms: 1,
+                level: tree::LEVEL_MAX,
+                new_epoch: false,
+                members: None,
+                commands: foreign,
+            })
             .unwrap();
         assert!(hear(&mut connection).is_empty());
         assert_eq!(control.read(|tree| tree.counters().nodes), 5);
@@ -285,7 +303,8 @@ fn a_change_of_the_members_is_a_transaction_that_watchers_hear_of() {
             Some((1..=count).map(member).collect())
         };
         let apply = |members| {
-            let entry = AppliedEntry { time_ms: 1, new_epoch: false, members, commands: [] };
+            let entry =
+                AppliedEntry { time_ms: 1, level: tree::LEVEL_MAX, new_epoch: false, members, commands: [] };
             control.apply(entry).unwrap();
         };
         apply(members(1));
@@ -444,8 +463,46 @@ fn a_command_that_does_not_decode_stops_the_node() {
         let (control, _log, _task) = by_hand(ControlConfig::default());
         let commands = [AppliedCommand { own: None, bytes: Bytes::from_static(b"\xff\xff\xff") }];
         assert!(
-            control.apply(AppliedEntry { time_ms: 1, new_epoch: false, members: None, commands }).is_err()
+            control
+                .apply(AppliedEntry {
+                    time_ms: 1,
+                    level: tree::LEVEL_MAX,
+                    new_epoch: false,
+                    members: None,
+                    commands
+                })
+                .is_err()
         );
+    });
+}
+
+fn entry(level: u32, commands: Vec<AppliedCommand>) -> AppliedEntry<Vec<AppliedCommand>> {
+    AppliedEntry { time_ms: 1, level, new_epoch: false, members: None, commands }
+}
+
+#[test]
+fn what_needs_a_higher_level_is_refused_by_those_who_can_read_it_and_those_who_can_not() {
+    run(async {
+        let (control, log, _task) = by_hand(ControlConfig::default());
+        let mut connection = client(&control, &log);
+        let at = control.zxid();
+        let delete = DeleteRecursive { path: "/a".into(), version: -1, limit: tree::Extent::MAX };
+        let command = command(&connection, Operation::DeleteRecursive(delete.clone()));
+        let ticket = propose(&mut connection, &command);
+        let (own, known) = log.proposed.lock().pop().unwrap();
+        control.apply(entry(1, vec![AppliedCommand { own: Some(own), bytes: known.clone() }])).unwrap();
+        let refused = Err(ErrorCode::Unimplemented);
+        assert!(matches!(&hear(&mut connection)[..], [Delivery::Done { ticket: t, zxid, result }]
+                if (*t, *zxid, result) == (ticket, Zxid(at.0 + 1), &refused)));
+        // Field 1, the format, is that of a version to come, and the rest is not for this one.
+        let to_come = tree::LEVEL_MAX + 1;
+        let unknown = Bytes::from(vec![0x08, to_come as u8, 0xfa, 0x3f, 1, b'?']);
+        control.apply(entry(tree::LEVEL_MAX, vec![AppliedCommand { own: None, bytes: unknown.clone() }])).unwrap();
+        assert_eq!(control.zxid(), Zxid(at.0 + 2));
+        // At their level the first has an effect, and the second can't be gone without.
+        control.apply(entry(2, vec![AppliedCommand { own: None, bytes: known }])).unwrap();
+        assert_eq!(control.zxid(), Zxid(at.0 + 3));
+        assert!(control.apply(entry(to_come, vec![AppliedCommand { own: None, bytes: unknown }])).is_err());
     });
 }
 

@@ -46,12 +46,14 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
 pub struct FrameWriter<W> {
     stream: W,
     output: BytesMut,
+    /// The stream may hold something back: one that encrypts keeps what does not fit into the socket.
+    is_unflushed: bool,
 }
 
 impl<W: AsyncWrite + Unpin> FrameWriter<W> {
     /// Writes to `stream`.
     pub fn new(stream: W) -> Self {
-        Self { stream, output: BytesMut::new() }
+        Self { stream, output: BytesMut::new(), is_unflushed: false }
     }
 
     /// The queue, to append whole frames to.
@@ -69,15 +71,28 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
         self.output.len()
     }
 
-    /// Writes some of what is queued. Nothing is lost or written twice if the future is dropped.
+    /// Whether there is something to write, or to hand on.
+    pub fn has_output(&self) -> bool {
+        !self.output.is_empty() || self.is_unflushed
+    }
+
+    /// Writes some of what is queued; after the last of it, sees to it that the stream holds nothing back. Nothing is lost or
+    /// written twice if the future is dropped.
     ///
     /// # Errors
     /// When the stream fails.
     pub async fn write_some(&mut self) -> io::Result<()> {
-        match self.stream.write_buf(&mut self.output).await? {
-            0 if !self.output.is_empty() => Err(io::ErrorKind::WriteZero.into()),
-            _ => Ok(()),
+        if !self.output.is_empty() {
+            self.is_unflushed = true;
+            if self.stream.write_buf(&mut self.output).await? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
         }
+        if self.output.is_empty() {
+            self.stream.flush().await?;
+            self.is_unflushed = false;
+        }
+        Ok(())
     }
 
     /// Writes all that is queued.
@@ -85,10 +100,10 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
     /// # Errors
     /// When the stream fails.
     pub async fn flush(&mut self) -> io::Result<()> {
-        while !self.output.is_empty() {
+        while self.has_output() {
             self.write_some().await?;
         }
-        self.stream.flush().await
+        Ok(())
     }
 }
 
@@ -137,4 +152,32 @@ pub async fn shake_hands<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
         password: response.password.unwrap_or_default().to_vec(),
         timeout_ms: response.timeout_ms,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{BufWriter, duplex};
+
+    use super::*;
+
+    /// A stream that encrypts holds back what did not fit into the socket, and nobody else asks for it.
+    #[tokio::test]
+    async fn what_the_stream_holds_back_is_handed_on() {
+        let (near, far) = duplex(16);
+        let mut reader = FrameReader::new(far, 1 << 20);
+        let mut writer = FrameWriter::new(BufWriter::with_capacity(1 << 10, near));
+        put_frame(writer.queue(), |out| out.extend_from_slice(&[7; 300]));
+        assert!(writer.has_output());
+        let mut frame = None;
+        while frame.is_none() {
+            tokio::select! {
+                biased;
+                // The other future is dropped, again and again.
+                read = reader.next_frame() => frame = Some(read.unwrap()),
+                written = writer.write_some(), if writer.has_output() => written.unwrap(),
+            }
+        }
+        assert_eq!(frame.unwrap()[..], [7; 300]);
+        assert_eq!(writer.queued_bytes(), 0);
+    }
 }

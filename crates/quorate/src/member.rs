@@ -48,6 +48,21 @@ struct Member {
     node: u64,
     address: String,
     role: String,
+    /// What it runs, and up to which level that applies commands; absent while it is not connected.
+    version: Option<String>,
+    level_max: Option<u32>,
+}
+
+/// What `/status` says beside.
+#[derive(Deserialize)]
+struct Status {
+    groups: Vec<Group>,
+}
+
+#[derive(Deserialize)]
+struct Group {
+    /// Nodes of before do not say.
+    level: Option<u32>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
@@ -65,16 +80,27 @@ async fn carry_out(args: &Args) -> Result<()> {
     };
     let answer = admin::request(&args.admin, method, &path, body).await?;
     let Command::Ls { json } = &args.command else { return Ok(()) };
-    let text = if *json { format!("{}\n", String::from_utf8_lossy(&answer)) } else { table(&answer)? };
+    let text = if *json {
+        format!("{}\n", String::from_utf8_lossy(&answer))
+    } else {
+        let status = admin::request(&args.admin, Method::GET, "/status", "").await?;
+        table(&answer, &status)?
+    };
     put(&text);
     Ok(())
 }
 
-fn table(answer: &[u8]) -> Result<String> {
+fn table(answer: &[u8], status: &[u8]) -> Result<String> {
     let members: Vec<Member> = serde_json::from_slice(answer).context("read the list of members")?;
-    let mut text = format!("{:>4}  {:8}  ADDRESS\n", "NODE", "ROLE");
-    for Member { node, address, role } in members {
-        text.push_str(&format!("{node:>4}  {role:8}  {address}\n"));
+    let status: Status = serde_json::from_slice(status).context("read the node's status")?;
+    let mut text = format!("{:>4}  {:8}  {:>5}  {:8}  ADDRESS\n", "NODE", "ROLE", "LEVEL", "VERSION");
+    for Member { node, address, role, version, level_max } in members {
+        let level = level_max.map_or("-".into(), |level| level.to_string());
+        let version = version.unwrap_or_else(|| "-".into());
+        text.push_str(&format!("{node:>4}  {role:8}  {level:>5}  {version:8}  {address}\n"));
+    }
+    if let Some(level) = status.groups.first().and_then(|group| group.level) {
+        text.push_str(&format!("The cluster is at level {level}.\n"));
     }
     Ok(text)
 }

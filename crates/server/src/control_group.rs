@@ -28,6 +28,7 @@ impl StateMachine for ControlMachine {
         let commands = entry.commands.into_iter();
         let entry = AppliedEntry {
             time_ms: entry.time_ms,
+            level: entry.level,
             new_epoch: entry.new_leader,
             members: entry.members.map(|members| members.iter().map(ensemble_member).collect()),
             commands: commands
@@ -117,6 +118,10 @@ impl ReplicatedLog for GroupLog {
             // Nodes of before say only that they have taken it.
             Ok(Zxid(answer.try_get_i64().unwrap_or_default()))
         })
+    }
+
+    fn level(&self) -> u32 {
+        self.group.level()
     }
 
     fn status(&self) -> LogStatus {

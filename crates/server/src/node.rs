@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use consensus::{ClusterId, Consensus, Group, GroupId, Identity};
+use consensus::{ClusterId, Consensus, Group, GroupId, Identity, Level};
 use control::{Control, ControlConfig};
 use journal::Journal;
 use runtime::{Clock, Listener, Pool, Runtime, Task};
@@ -21,6 +21,8 @@ use crate::{Config, admin};
 pub(crate) const CONTROL: GroupId = GroupId(0);
 /// How long a stopping node waits for what is in flight, and for an heir to take over.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
+/// How long the first clients of a new cluster wait for all members to say what they can do.
+const FOUNDING_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Backups that are taken at a time: each holds a file that may be removed already, and so its place on the disk.
 const BACKUPS_MAX: usize = 4;
@@ -212,6 +214,7 @@ async fn start_consensus(
         snapshot_log_bytes: sizes.snapshot_log_bytes,
         log_entries_kept: sizes.log_entries_kept,
         join: config.join.clone(),
+        level: Level { number: config.level, version: env!("CARGO_PKG_VERSION").into() },
         ..consensus::Config::new(config.node, cluster, data_dir.snapshots())
     };
     let work = async move {
@@ -241,6 +244,7 @@ async fn serve_clients(
     while parts.group.barrier().await.is_err() {
         info!("waiting for a leader");
     }
+    parts.group.new_at_level(FOUNDING_PATIENCE).await;
     parts.caught_up.store(true, Ordering::Release);
     info!(zxid = %parts.control.zxid(), "serving");
     parts.control.announce(address);

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use runtime::{BoxFuture, BoxStream, Pool, Runtime, Secured, Security, Task};
+use rustls::ServerConfig;
 use rustls::server::NoClientAuth;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::version::{TLS12, TLS13};
-use rustls::{AlertDescription, InvalidMessage, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
+use crate::explain::explain;
 use crate::kept::Kept;
 use crate::material::{self, WallClock};
 use crate::subject::subject_of;
@@ -71,28 +72,4 @@ impl Security for ClientTls {
             Ok(Secured { stream: Box::new(stream), subject })
         })
     }
-}
-
-/// Says in plain words what goes wrong most often.
-pub(crate) fn explain(error: io::Error) -> io::Error {
-    use rustls::Error;
-    let cause = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
-    let words = match cause {
-        Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
-            "what arrived is not TLS; the other side must use TLS with this port"
-        }
-        Some(Error::NoCertificatesPresented) => "no certificate was shown, and one is needed",
-        Some(Error::InvalidCertificate(why)) => {
-            return io::Error::new(error.kind(), format!("the certificate shown is refused: {why}"));
-        }
-        Some(Error::AlertReceived(AlertDescription::UnknownCA | AlertDescription::BadCertificate)) => {
-            "the other side refuses our certificate; are both of the same authority?"
-        }
-        Some(Error::AlertReceived(AlertDescription::CertificateRequired)) => {
-            "the other side needs a certificate of ours"
-        }
-        None if error.kind() == io::ErrorKind::UnexpectedEof => "closed during the TLS handshake",
-        _ => return error,
-    };
-    io::Error::new(error.kind(), words)
 }

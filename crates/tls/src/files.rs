@@ -11,7 +11,7 @@ use crate::TlsError;
 /// Far beyond a chain of certificates, or a list of authorities.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// What a node shows of itself.
+/// What a node, or a client, shows of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnFiles {
     /// The certificate and, behind it, those that lead to an authority.
@@ -49,6 +49,23 @@ pub struct PeerFiles {
     /// The authorities that the certificates of all nodes come from, with lists of what they have revoked, if any. Whoever has
     /// another certificate of theirs can be a node.
     pub authorities: PathBuf,
+}
+
+/// The side of those who call a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallerFiles {
+    /// The authorities that a server's certificate must come from, with lists of what they have revoked, if any.
+    pub authorities: PathBuf,
+    /// What servers are shown that ask for a certificate; `None`: nothing.
+    pub own: Option<OwnFiles>,
+}
+
+impl CallerFiles {
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        let mut paths = vec![self.authorities.clone()];
+        paths.extend(self.own.iter().flat_map(OwnFiles::paths));
+        paths
+    }
 }
 
 impl ServerFiles {

@@ -1,16 +1,19 @@
-//! TLS at the edge of a node: for clients, whose certificates become identities, and between nodes.
+//! TLS at the edge: for a node's clients, whose certificates become identities, between nodes, and for those who call servers.
 //!
-//! [`ClientTls`] makes a secure stream of an accepted one, [`PeerNetwork`] stands before a node's network. What is above
-//! sees byte streams as before, and a node without TLS has none of this in its way.
+//! [`ClientTls`] makes a secure stream of an accepted one, [`PeerNetwork`] stands before a node's network, [`Caller`] makes a
+//! secure stream of one to a server. What is above sees byte streams as before, and whoever goes without TLS has none of
+//! this in the way.
 //!
-//! Both read their certificates and keys again when the files change, without a restart. Clients use TLS 1.2 or 1.3, nodes
+//! All read their certificates and keys again when the files change, without a restart. Clients use TLS 1.2 or 1.3, nodes
 //! 1.3. Keys are never logged.
 
+mod caller;
 mod client;
 mod cpu;
 mod crowd;
 mod der;
 mod error;
+mod explain;
 mod files;
 mod kept;
 mod material;
@@ -18,7 +21,8 @@ mod peers;
 mod subject;
 mod validity;
 
+pub use caller::Caller;
 pub use client::ClientTls;
 pub use error::TlsError;
-pub use files::{ClientCertificates, OwnFiles, PeerFiles, ServerFiles};
+pub use files::{CallerFiles, ClientCertificates, OwnFiles, PeerFiles, ServerFiles};
 pub use peers::PeerNetwork;

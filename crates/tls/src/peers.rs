@@ -12,15 +12,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use runtime::{BoxFuture, BoxStream, Clock, Complaints, Listener, Network, Pool, Runtime, Task};
 use rustls::client::Resumption;
-use rustls::pki_types::ServerName;
 use rustls::version::TLS13;
 use rustls::{ClientConfig, ServerConfig};
 use tokio::sync::{mpsc, oneshot};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tracing::{debug, warn};
 
-use crate::client::explain;
+use crate::caller::host_of;
 use crate::crowd::{self, Crowd};
+use crate::explain::explain;
 use crate::kept::Kept;
 use crate::material::{self, WallClock};
 use crate::{PeerFiles, TlsError, cpu};
@@ -113,14 +113,6 @@ impl Network for PeerNetwork {
     }
 }
 
-fn host_of(address: &str) -> io::Result<ServerName<'static>> {
-    let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidInput, why);
-    let (host, _) = address.rsplit_once(':').ok_or_else(|| invalid(format!("{address:?} has no port")))?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    ServerName::try_from(host.to_owned())
-        .map_err(|_| invalid(format!("{host:?} is no host that a certificate can be made out to")))
-}
-
 /// Gives out streams whose handshakes are done. Those that fail are logged and forgotten.
 struct PeerListener {
     listener: Box<dyn Listener>,
@@ -190,22 +182,5 @@ fn complain(complaints: &Complaints<IpAddr>, clock: &Clock, address: SocketAddr,
         warn!(%address, why, "a peer was refused by TLS");
     } else {
         debug!(%address, why, "a peer was refused by TLS");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_host_of_an_address_is_a_name_or_an_ip_address() {
-        for (address, host) in
-            [("a.example:7400", "a.example"), ("10.0.0.1:1", "10.0.0.1"), ("[::1]:7400", "::1")]
-        {
-            assert_eq!(host_of(address).unwrap().to_str(), host);
-        }
-        for address in ["nowhere", ":1", "a b:1"] {
-            assert_eq!(host_of(address).unwrap_err().kind(), io::ErrorKind::InvalidInput);
-        }
     }
 }

@@ -10,6 +10,8 @@ use crate::znode::Ttl;
 mod decode;
 mod encode;
 
+pub use encode::LEVEL_MAX;
+
 /// The largest data of a znode, in bytes, on any node. What clients may send is the node's setting, and at most this.
 pub const DATA_BYTES_MAX: usize = 32 << 20;
 

@@ -45,7 +45,7 @@ pub use acl::{Acl, AclList, Identity, Permissions};
 pub use apply::ReapCursor;
 pub use command::{
     ANY_VERSION, Check, Command, Create, CreateMode, DATA_BYTES_MAX, Delete, DeleteRecursive, Ensure, Extent,
-    Operation, SetAcl, SetData, SubOperation,
+    LEVEL_MAX, Operation, SetAcl, SetData, SubOperation,
 };
 pub use ensemble::EnsembleMember;
 pub use error::{DecodeError, EpochsUsedUp, ErrorCode, RestoreError, SnapshotInProgress};

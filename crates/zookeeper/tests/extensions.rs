@@ -68,6 +68,32 @@ fn a_subtree_goes_in_one_transaction_and_every_watcher_hears_of_its_part() {
 }
 
 #[test]
+fn what_older_members_can_not_apply_is_not_implemented_until_they_are_gone() {
+    run(async {
+        let cluster = Cluster::start(2);
+        cluster.log.set_level(1);
+        let mut client = cluster.client(1).await;
+        plant(&mut client, &["/a", "/a/b"]).await;
+        let logged = cluster.log.len();
+        for request in [delete_recursive("/a"), ensure("/new", false)] {
+            assert_eq!(client.call(&request).await.error, ErrorCode::UNIMPLEMENTED);
+        }
+        assert_eq!(cluster.log.len(), logged, "nothing was proposed");
+        // In order behind a write, and the connection goes on.
+        client.send_all(&[set("/a", b"1"), delete_recursive("/a"), exists("/a", false)]).await;
+        for expected in [ErrorCode::OK, ErrorCode::UNIMPLEMENTED, ErrorCode::OK] {
+            assert_eq!(client.reply().await.error, expected);
+        }
+        // Reading is nobody else's matter.
+        let listed = client.call(&Request::ListChildren(list("/a", ChildDetail::Name))).await;
+        assert_eq!(names(&page(&listed)), ["b"]);
+        cluster.log.set_level(2);
+        assert_eq!(client.call(&ensure("/new", false)).await.error, ErrorCode::OK);
+        assert_eq!(client.call(&delete_recursive("/a")).await.body(), ReplyBody::Count(2));
+    });
+}
+
+#[test]
 fn a_subtree_with_a_forbidden_part_or_too_much_in_it_stays_whole() {
     run(async {
         let cluster = Cluster::start(1);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tokio::time::{sleep, timeout, timeout_at};
 
+use super::dialer::Dialer;
 use super::link::{Identity, Link};
 use super::pipeline::Pipeline;
 use super::tally::{Pause, Tally, Window};
@@ -21,6 +22,7 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
 /// One connection's part of the load.
 pub(crate) struct Driver {
+    pub(crate) dialer: Dialer,
     /// The servers, beginning with this connection's own.
     pub(crate) servers: Vec<String>,
     pub(crate) outstanding: usize,
@@ -94,7 +96,7 @@ impl Driver {
         let search = async {
             loop {
                 self.servers.rotate_left(1);
-                let attempt = Link::open(&self.servers[0], &mut self.identity);
+                let attempt = Link::open(&self.dialer, &self.servers[0], &mut self.identity);
                 if let Ok(Ok(link)) = timeout(ATTEMPT_LIMIT, attempt).await {
                     break link;
                 }

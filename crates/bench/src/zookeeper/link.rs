@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bytes::{Buf, BytesMut};
+use runtime::BoxStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use zookeeper::codec::{
     ConnectRequest, ConnectResponse, FRAME_PREFIX_BYTES, PASSWORD_BYTES, Reader, Record, first_frame,
     put_frame,
 };
+
+use super::dialer::Dialer;
 
 const SESSION_TIMEOUT_MS: i32 = 30_000;
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -25,9 +27,8 @@ pub(crate) struct Identity {
 }
 
 /// A connection with its buffers.
-#[derive(Debug)]
 pub(crate) struct Link {
-    stream: TcpStream,
+    stream: BoxStream,
     pub(crate) input: BytesMut,
     pub(crate) output: BytesMut,
 }
@@ -35,14 +36,13 @@ pub(crate) struct Link {
 impl Link {
     /// Connects to `server` and opens a session, or takes up the one that `identity` names. A server that refuses to
     /// take it up (it has expired) gives a new one on the next attempt: `identity` is then reset.
-    pub(crate) async fn open(server: &str, identity: &mut Identity) -> Result<Self> {
-        let opened = timeout(CONNECT_LIMIT, Self::shake_hands(server, identity)).await;
+    pub(crate) async fn open(dialer: &Dialer, server: &str, identity: &mut Identity) -> Result<Self> {
+        let opened = timeout(CONNECT_LIMIT, Self::shake_hands(dialer, server, identity)).await;
         opened.with_context(|| format!("{server} did not answer within {CONNECT_LIMIT:?}"))?
     }
 
-    async fn shake_hands(server: &str, identity: &mut Identity) -> Result<Self> {
-        let stream = TcpStream::connect(server).await.with_context(|| format!("connect to {server}"))?;
-        stream.set_nodelay(true)?;
+    async fn shake_hands(dialer: &Dialer, server: &str, identity: &mut Identity) -> Result<Self> {
+        let stream = dialer.dial(server).await?;
         let mut link =
             Self { stream, input: BytesMut::with_capacity(READ_BUFFER_BYTES), output: BytesMut::new() };
         let request = ConnectRequest {
@@ -76,7 +76,8 @@ impl Link {
 
     /// Writes all of `output`, in one system call if the socket takes it.
     pub(crate) async fn flush(&mut self) -> io::Result<()> {
-        self.stream.write_all_buf(&mut self.output).await
+        self.stream.write_all_buf(&mut self.output).await?;
+        self.stream.flush().await
     }
 
     /// Waits for bytes and appends them to `input`.

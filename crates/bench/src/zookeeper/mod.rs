@@ -1,5 +1,6 @@
 //! Drives any ZooKeeper server through the protocol of its clients.
 
+mod dialer;
 mod driver;
 mod keys;
 mod link;
@@ -19,6 +20,7 @@ use anyhow::{Context, Result};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinSet, LocalSet};
 
+use self::dialer::Dialer;
 use self::driver::Driver;
 use self::link::{Identity, Link};
 use self::tally::{Tally, Window};
@@ -32,11 +34,14 @@ pub(crate) fn measure(args: &Args) -> Result<Report> {
     args.check()?;
     let runtime = single_threaded()?;
     let data = vec![b'x'; args.size];
-    let prefill_secs = match args.znodes_needed() {
-        0 => 0.0,
-        znodes => runtime.block_on(prefill::prefill(&args.servers, znodes, &data))?,
-    };
-    let run = runtime.block_on(run_number(args))?;
+    let (run, prefill_secs) = runtime.block_on(async {
+        let dialer = Dialer::new(args).await?;
+        let prefill_secs = match args.znodes_needed() {
+            0 => 0.0,
+            znodes => prefill::prefill(&dialer, &args.servers, znodes, &data).await?,
+        };
+        anyhow::Ok((run_number(&dialer, args).await?, prefill_secs))
+    })?;
     drop(runtime);
     let mut report = load(args, run, &data)?;
     report.prefill_secs = prefill_secs;
@@ -44,9 +49,9 @@ pub(crate) fn measure(args: &Args) -> Result<Report> {
 }
 
 /// A number that no other run has: the id of a session.
-async fn run_number(args: &Args) -> Result<i64> {
+async fn run_number(dialer: &Dialer, args: &Args) -> Result<i64> {
     let mut identity = Identity::default();
-    Link::open(&args.servers[0], &mut identity).await?;
+    Link::open(dialer, &args.servers[0], &mut identity).await?;
     Ok(identity.session_id)
 }
 
@@ -94,18 +99,21 @@ fn window(args: &Args, started: Instant) -> Window {
 fn thread_load(args: &Args, run: i64, data: &[u8], thread: usize, connected: &Barrier) -> Result<Tally> {
     let runtime = single_threaded()?;
     let data: Rc<[u8]> = Rc::from(data);
-    let opened: Result<Vec<_>> = runtime.block_on(async {
+    let opened: Result<_> = runtime.block_on(async {
+        let dialer = Dialer::new(args).await?;
         let mut opened = Vec::new();
         for number in (thread..args.conns).step_by(args.threads) {
-            opened.push(open(args, run, &data, number).await?);
+            opened.push(open(&dialer, args, run, &data, number).await?);
         }
-        Ok(opened)
+        Ok((dialer, opened))
     });
     // Also when a connection failed: the others wait.
     connected.wait();
     let tally = Rc::new(RefCell::new(Tally::new(window(args, Instant::now()), args.series_ms)));
     let local = LocalSet::new();
-    let drivers = opened?.into_iter().map(|(servers, workload, link, identity)| Driver {
+    let (dialer, opened) = opened?;
+    let drivers = opened.into_iter().map(|(servers, workload, link, identity)| Driver {
+        dialer: dialer.clone(),
         servers,
         outstanding: args.pipeline,
         reconnect: args.reconnect,
@@ -129,6 +137,7 @@ fn thread_load(args: &Args, run: i64, data: &[u8], thread: usize, connected: &Ba
 }
 
 async fn open(
+    dialer: &Dialer,
     args: &Args,
     run: i64,
     data: &Rc<[u8]>,
@@ -137,7 +146,7 @@ async fn open(
     let mut servers = args.servers.clone();
     servers.rotate_left(number % args.servers.len());
     let mut identity = Identity::default();
-    let mut link = Link::open(&servers[0], &mut identity).await?;
+    let mut link = Link::open(dialer, &servers[0], &mut identity).await?;
     let workload = Workload::new(args.op, args.znodes, Rc::clone(data), run, number);
     if let Some(parent) = workload.parent() {
         let mut pipeline = pipeline::Pipeline::default();

@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use zookeeper::codec::{ErrorCode, Request, SetData};
 
+use super::dialer::Dialer;
 use super::keys::{self, Key, ROOT, SIBLINGS};
 use super::link::{Identity, Link};
 use super::pipeline::Pipeline;
@@ -16,30 +17,37 @@ const OUTSTANDING: usize = 64;
 
 /// Makes `znodes` znodes of `data`, with their parents; those that are there already stay as they are. Returns the
 /// seconds that it took.
-pub(crate) async fn prefill(servers: &[String], znodes: usize, data: &[u8]) -> Result<f64> {
+pub(crate) async fn prefill(dialer: &Dialer, servers: &[String], znodes: usize, data: &[u8]) -> Result<f64> {
     let started = Instant::now();
-    let mut first = Maker::connect(&servers[0]).await?;
+    let mut first = Maker::connect(dialer, &servers[0]).await?;
     first.make(std::iter::once(ROOT.to_owned()), b"").await?;
     if first.has(znodes).await? {
         return Ok(0.0);
     }
     first.make((0..keys::parents(znodes)).map(keys::parent), b"").await?;
     let shares = CONNECTIONS.min(keys::parents(znodes));
-    let work =
-        (0..shares).map(|share| make_share(&servers[share % servers.len()], share, shares, znodes, data));
+    let work = (0..shares)
+        .map(|share| make_share(dialer, &servers[share % servers.len()], share, shares, znodes, data));
     try_all(work).await.context("make the znodes before the load")?;
     first.mark(znodes).await?;
     Ok(started.elapsed().as_secs_f64())
 }
 
 /// Makes the children of every parent whose number leaves `share` when divided by `shares`.
-async fn make_share(server: &str, share: usize, shares: usize, znodes: usize, data: &[u8]) -> Result<()> {
+async fn make_share(
+    dialer: &Dialer,
+    server: &str,
+    share: usize,
+    shares: usize,
+    znodes: usize,
+    data: &[u8],
+) -> Result<()> {
     let mut key = Key::new();
     let indexes = (share..keys::parents(znodes)).step_by(shares).flat_map(|parent| {
         let first = parent * SIBLINGS;
         first..(first + SIBLINGS).min(znodes)
     });
-    let mut maker = Maker::connect(server).await?;
+    let mut maker = Maker::connect(dialer, server).await?;
     maker.make(indexes.map(|index| key.set(index).to_owned()), data).await
 }
 
@@ -50,8 +58,8 @@ struct Maker {
 }
 
 impl Maker {
-    async fn connect(server: &str) -> Result<Self> {
-        let link = Link::open(server, &mut Identity::default()).await?;
+    async fn connect(dialer: &Dialer, server: &str) -> Result<Self> {
+        let link = Link::open(dialer, server, &mut Identity::default()).await?;
         Ok(Self { link, pipeline: Pipeline::default() })
     }
 

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use jute::Credentials;
 use runtime::{Instant, Pool, Runtime};
+use tls::Caller;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub(crate) use ask::{Answer, Ask, Registration};
@@ -53,6 +54,8 @@ pub(crate) struct Session {
     runtime: Runtime,
     options: Options,
     target: ConnectString,
+    /// What makes streams secure, if they are to be.
+    tls: Option<Caller>,
     /// Index of the server to try next, in an order that was drawn at the start.
     next_server: usize,
     asks: mpsc::Receiver<Ask>,
@@ -71,7 +74,12 @@ pub(crate) struct Session {
 }
 
 /// Starts a session with the servers of `target`.
-pub(crate) fn start(runtime: &Runtime, mut target: ConnectString, options: Options) -> Handle {
+pub(crate) fn start(
+    runtime: &Runtime,
+    mut target: ConnectString,
+    options: Options,
+    tls: Option<Caller>,
+) -> Handle {
     let (sender, asks) = mpsc::channel(options.queue_max.max(1));
     let (state, state_seen) = watch::channel(State::Detached);
     let (ready, is_ready) = oneshot::channel();
@@ -82,6 +90,7 @@ pub(crate) fn start(runtime: &Runtime, mut target: ConnectString, options: Optio
         identities: options.identities.clone(),
         options,
         target,
+        tls,
         next_server: 0,
         asks,
         state,

@@ -50,7 +50,7 @@ impl Session {
         let clock = self.runtime.clock.clone();
         // Deadlines only move away while it waits, so an alarm that is set is never too late.
         let timer = alarm.get_or_insert_with(|| clock.sleep_until(self.next_deadline(connection)));
-        let has_output = connection.writer.queued_bytes() > 0;
+        let has_output = connection.writer.has_output();
         let may_take = !*closing && has_room(connection, self.options.outstanding_max);
         tokio::select! {
             biased;

@@ -17,6 +17,7 @@ use runtime::{
     BoxFuture, BoxStream, Listener, Network, Pool, Runtime, SeededEntropy, SystemClock, SystemDisk, Task,
     TokioPools,
 };
+use tokio::io::AsyncWriteExt;
 use zookeeper::{Config, Server, Terms};
 
 const TICK: Duration = Duration::from_secs(2);
@@ -31,7 +32,7 @@ pub(crate) fn run<F: Future>(test: F) -> F::Output {
 pub(crate) struct World {
     pub(crate) runtime: Runtime,
     pub(crate) wires: Arc<Wires>,
-    _log: Arc<Loopback>,
+    pub(crate) log: Arc<Loopback>,
     _tasks: Vec<Task>,
 }
 
@@ -39,6 +40,7 @@ pub(crate) struct World {
 #[derive(Default)]
 pub(crate) struct Wires {
     nodes: Mutex<BTreeMap<String, Arc<Server>>>,
+    terms: Mutex<Terms>,
     state: Mutex<State>,
 }
 
@@ -73,7 +75,7 @@ impl World {
             let server = Server::new(runtime.clone(), control, Config::with_tick(TICK));
             wires.nodes.lock().unwrap().insert(format!("n{node}:2181"), server);
         }
-        Self { runtime, wires, _log: log, _tasks: tasks }
+        Self { runtime, wires, log, _tasks: tasks }
     }
 
     pub(crate) async fn client(&self, target: &str) -> Client {
@@ -90,6 +92,11 @@ impl World {
 }
 
 impl Wires {
+    /// From now on connections are made on these terms.
+    pub(crate) fn set_terms(&self, terms: Terms) {
+        *self.terms.lock().unwrap() = terms;
+    }
+
     /// Ends all connections.
     pub(crate) fn cut(&self) {
         let mut state = self.state.lock().unwrap();
@@ -128,7 +135,7 @@ impl Wires {
         let (near, near_end) = tokio::io::duplex(64 << 10);
         let (far, far_end) = tokio::io::duplex(64 << 10);
         let peer: SocketAddr = "127.0.0.1:40000".parse().unwrap();
-        server.accept(Box::new(far), peer, Terms::default());
+        server.accept(Box::new(far), peer, self.terms.lock().unwrap().clone());
         let (mut from_client, mut to_client) = tokio::io::split(near_end);
         let (mut from_server, mut to_server) = tokio::io::split(far_end);
         state.up.push(runtime.spawn(Pool::Clients, async move {
@@ -136,6 +143,8 @@ impl Wires {
         }));
         state.down.push(runtime.spawn(Pool::Clients, async move {
             let _ = tokio::io::copy(&mut from_server, &mut to_client).await;
+            // The server's end of it is told; the task's own, when a test takes it away, is not.
+            let _ = to_client.shutdown().await;
         }));
         Ok(Box::new(near))
     }

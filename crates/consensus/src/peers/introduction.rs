@@ -7,6 +7,7 @@ use runtime::Runtime;
 use super::frame::{self, FrameReader};
 use crate::Refused;
 use crate::identity::{ClusterId, NodeId, PEER_FORMAT};
+use crate::level::Level;
 use crate::wire;
 
 /// The lane in the greeting of a node that has no cluster. The answer is all it gets.
@@ -20,9 +21,21 @@ pub(crate) enum Failure {
     Refused(String),
 }
 
-/// Asks the member at `address` for its cluster, and whether it would have this `node`.
-pub(crate) async fn introduce(runtime: &Runtime, address: &str, node: NodeId) -> Result<ClusterId, Failure> {
-    let asked = runtime.clock.timeout(PATIENCE, ask(runtime, address, node)).await;
+/// Asks the member at `address` for its cluster, and whether it would have this `node`, which can apply commands up to `level`.
+pub(crate) async fn introduce(
+    runtime: &Runtime,
+    address: &str,
+    node: NodeId,
+    level: &Level,
+) -> Result<ClusterId, Failure> {
+    let hello = wire::Hello {
+        format: PEER_FORMAT,
+        node: node.0,
+        lane: LANE,
+        level: Some(level.to_wire()),
+        ..Default::default()
+    };
+    let asked = runtime.clock.timeout(PATIENCE, ask(runtime, address, &hello)).await;
     let asked = asked.map_err(|elapsed| Failure::Unreachable(elapsed.to_string()))?;
     let welcome = asked.map_err(|error| Failure::Unreachable(error.to_string()))?;
     if !welcome.refusal.is_empty() {
@@ -37,11 +50,10 @@ fn malformed() -> Refused {
     Refused::Malformed("no cluster in the answer".into())
 }
 
-async fn ask(runtime: &Runtime, address: &str, node: NodeId) -> std::io::Result<wire::Welcome> {
+async fn ask(runtime: &Runtime, address: &str, hello: &wire::Hello) -> std::io::Result<wire::Welcome> {
     let stream = runtime.network.connect(address).await?;
     let (reader, mut writer) = tokio::io::split(stream);
-    let hello = wire::Hello { format: PEER_FORMAT, node: node.0, lane: LANE, ..Default::default() };
-    frame::write(&mut writer, &hello).await?;
+    frame::write(&mut writer, hello).await?;
     let answer = FrameReader::new(reader).next::<wire::Welcome>().await?;
     answer.ok_or_else(|| std::io::Error::other("closed during the greeting"))
 }

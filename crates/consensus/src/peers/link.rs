@@ -16,6 +16,7 @@ use super::frame::{self, FrameReader};
 use super::registry::Greeter;
 use super::{CallError, Lane};
 use crate::identity::NodeId;
+use crate::level::Level;
 use crate::wire::{self, frame::Body};
 
 /// Messages waiting for the connection's writer; senders wait beyond that.
@@ -50,6 +51,8 @@ struct Shared {
     lane: Lane,
     /// Present while connected.
     queue: Mutex<Option<mpsc::Sender<wire::Frame>>>,
+    /// What the other side's binary can apply, as it said when it was connected last.
+    stated: Mutex<Level>,
     calls: Calls,
     /// How many connections there were.
     connections: AtomicU64,
@@ -77,6 +80,7 @@ impl Link {
             target,
             lane,
             queue: Mutex::new(None),
+            stated: Mutex::default(),
             calls: Calls::default(),
             connections: AtomicU64::new(0),
             refusals: watch::Sender::new(0),
@@ -99,6 +103,11 @@ impl Link {
     /// True while messages can be sent.
     pub(crate) fn is_connected(&self) -> bool {
         self.shared.queue.lock().is_some()
+    }
+
+    /// What the other side's binary can apply; `None` while it is not connected.
+    pub(crate) fn stated_level(&self) -> Option<Level> {
+        self.is_connected().then(|| self.shared.stated.lock().clone())
     }
 
     fn queue(&self) -> Result<mpsc::Sender<wire::Frame>, CallError> {
@@ -212,7 +221,7 @@ async fn connect(
     let mut reader = FrameReader::new(reader);
     frame::write(&mut writer, &greeter.hello(shared.target, shared.lane)).await?;
     let welcome: wire::Welcome = reader.next().await?.ok_or("closed during the greeting")?;
-    greeter.check_welcome(shared.target, welcome)?;
+    *shared.stated.lock() = greeter.check_welcome(shared.target, welcome)?;
     Ok((reader, writer))
 }
 

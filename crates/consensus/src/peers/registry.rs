@@ -11,6 +11,7 @@ use super::{Lane, introduction};
 use crate::Refused;
 use crate::identity::{Identity, NodeId, PEER_FORMAT};
 use crate::known_peers::KnownPeers;
+use crate::level::{Gate, Level};
 use crate::wire;
 
 /// Says who we are, and judges what others say they are.
@@ -18,32 +19,41 @@ pub(crate) struct Greeter {
     identity: Identity,
     /// Drawn at the starts before this one.
     boots: Vec<u64>,
+    gate: Arc<Gate>,
     known: Mutex<KnownPeers>,
 }
 
 impl Greeter {
-    pub(crate) fn new(identity: Identity, boots: Vec<u64>, known: KnownPeers) -> Self {
-        Self { identity, boots, known: Mutex::new(known) }
+    pub(crate) fn new(identity: Identity, boots: Vec<u64>, gate: Arc<Gate>, known: KnownPeers) -> Self {
+        Self { identity, boots, gate, known: Mutex::new(known) }
     }
 
     fn own_hello(&self) -> wire::Hello {
-        wire::Hello { boots: self.boots.clone(), ..self.identity.hello() }
+        let level = Some(self.gate.own().to_wire());
+        wire::Hello { boots: self.boots.clone(), level, ..self.identity.hello() }
     }
 
     pub(crate) fn hello(&self, target: NodeId, lane: Lane) -> wire::Hello {
         wire::Hello { lane: lane as u32, target: target.0, ..self.own_hello() }
     }
 
-    /// The caller's side: is this the node that was meant, and may we talk to it?
-    pub(crate) fn check_welcome(&self, meant: NodeId, welcome: wire::Welcome) -> Result<(), Refused> {
+    /// The caller's side: is this the node that was meant, and may we talk to it? Gives what its binary can apply.
+    pub(crate) fn check_welcome(&self, meant: NodeId, welcome: wire::Welcome) -> Result<Level, Refused> {
         if !welcome.refusal.is_empty() {
+            let is_of_us = welcome.hello.is_some_and(|hello| hello.cluster[..] == self.identity.cluster.0);
+            if is_of_us && let Some(needed) = welcome.needed {
+                self.gate.note_refusal(&Level::from_wire(Some(needed)));
+            }
             return Err(Refused::Malformed(format!("refused by the peer: {}", welcome.refusal)));
         }
         let hello = welcome.hello.ok_or_else(|| Refused::Malformed("no greeting in the answer".into()))?;
         if meant != ANYONE && hello.node != meant.0 {
             return Err(Refused::WrongNode { meant, reached: NodeId(hello.node) });
         }
-        self.known.lock().admit(&hello)
+        self.known.lock().admit(&hello)?;
+        let level = Level::from_wire(hello.level);
+        self.gate.check(NodeId(hello.node), &level)?;
+        Ok(level)
     }
 
     /// The called side: may this node talk to us? Gives the answer to send. No lane: a stranger who asked for the cluster's
@@ -51,7 +61,9 @@ impl Greeter {
     pub(crate) fn welcome(&self, hello: &wire::Hello) -> (wire::Welcome, Result<Option<Lane>, Refused>) {
         let verdict = self.judge(hello);
         let refusal = verdict.as_ref().err().map(ToString::to_string).unwrap_or_default();
-        (wire::Welcome { hello: Some(self.own_hello()), refusal }, verdict)
+        let is_too_old = matches!(verdict, Err(Refused::Level { .. }));
+        let needed = is_too_old.then(|| self.gate.needed().to_wire());
+        (wire::Welcome { hello: Some(self.own_hello()), refusal, needed }, verdict)
     }
 
     /// What to tell a peer of the others, if it is not what it was told before.
@@ -72,6 +84,7 @@ impl Greeter {
             return Err(Refused::WrongNode { meant: NodeId(hello.target), reached: self.identity.node });
         }
         self.known.lock().admit(hello)?;
+        self.gate.check(NodeId(hello.node), &Level::from_wire(hello.level.clone()))?;
         let lane = Lane::ALL.into_iter().find(|lane| *lane as u32 == hello.lane);
         lane.map(Some).ok_or_else(|| Refused::Malformed(format!("unknown lane {}", hello.lane)))
     }
@@ -82,7 +95,8 @@ impl Greeter {
             return Err(Refused::Format { node, theirs: hello.format, ours: PEER_FORMAT });
         }
         let is_free = node != self.identity.node && self.known.lock().is_free(node);
-        is_free.then_some(()).ok_or(Refused::NumberTaken { node })
+        is_free.then_some(()).ok_or(Refused::NumberTaken { node })?;
+        self.gate.check(node, &Level::from_wire(hello.level.clone()))
     }
 }
 

@@ -181,7 +181,7 @@ pub(crate) async fn run_sequencer<A>(
         if proposals.is_empty() {
             continue;
         }
-        let batch = wire::Batch { time_ms: clock.wall_ms(), proposals };
+        let batch = wire::Batch { time_ms: clock.wall_ms(), proposals, level: None };
         let write = raft
             .write(BatchBytes(Bytes::from(batch.encode_to_vec())))
             .responder(Reply::in_window(&window))

@@ -12,4 +12,4 @@ mod tests;
 pub(crate) use applied::{AppliedCommands, Fate};
 pub(crate) use log_store::{LogStore, READ_BYTES_MAX};
 pub(crate) use snapshot_file::{SNAPSHOT_FORMAT, SnapshotFile, SnapshotReader, SnapshotStore, group_dir};
-pub(crate) use state_machine::{Progress, StateMachineAdapter};
+pub(crate) use state_machine::{Progress, Replica, StateMachineAdapter};

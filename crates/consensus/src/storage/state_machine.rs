@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::snapshot_file::SNAPSHOT_FORMAT;
 use super::{AppliedCommands, Fate, SnapshotFile, SnapshotReader, SnapshotStore};
 use crate::identity::Identity;
+use crate::level::{Gate, Level};
 use crate::proposer::{Outbox, Sequencer};
 use crate::raft::{
     Entry, LogId, Snapshot, SnapshotMeta, StoredMembership, Types, log_id_to_wire, members_of,
@@ -28,12 +29,22 @@ pub(crate) struct Progress {
     pub(crate) next_index: u64,
     /// Bytes of entries applied since the last snapshot began.
     pub(crate) bytes_since_snapshot: u64,
+    /// The group's level.
+    pub(crate) level: u32,
+}
+
+/// Whose replica it is, and of what.
+pub(crate) struct Replica {
+    pub(crate) group: u32,
+    pub(crate) identity: Identity,
+    pub(crate) gate: Arc<Gate>,
 }
 
 /// The replicated state of one group on this node.
 pub(crate) struct StateMachineAdapter {
     group: u32,
     identity: Identity,
+    gate: Arc<Gate>,
     machine: Arc<dyn StateMachine>,
     outbox: Arc<Outbox>,
     sequencer: Arc<Sequencer>,
@@ -42,13 +53,13 @@ pub(crate) struct StateMachineAdapter {
     last: Option<LogId>,
     membership: StoredMembership,
     applied: AppliedCommands,
+    level: Level,
 }
 
 impl StateMachineAdapter {
     /// Opens the state: that of the newest snapshot, or none.
     pub(crate) async fn open(
-        group: u32,
-        identity: Identity,
+        Replica { group, identity, gate }: Replica,
         machine: Arc<dyn StateMachine>,
         outbox: Arc<Outbox>,
         sequencer: Arc<Sequencer>,
@@ -58,6 +69,7 @@ impl StateMachineAdapter {
         let mut adapter = Self {
             group,
             identity,
+            gate,
             machine,
             outbox,
             sequencer,
@@ -66,7 +78,9 @@ impl StateMachineAdapter {
             last: None,
             membership: StoredMembership::default(),
             applied: AppliedCommands::default(),
+            level: Level::default(),
         };
+        adapter.publish(0);
         if let Some(reader) = adapter.snapshots.read_newest().await? {
             adapter.restore(reader).await?;
         }
@@ -77,6 +91,8 @@ impl StateMachineAdapter {
     async fn restore(&mut self, mut reader: SnapshotReader) -> io::Result<()> {
         let meta = snapshot_meta_from_wire(reader.header()).map_err(io::Error::other)?;
         let applied = AppliedCommands::from_wire(&reader.header().applied);
+        let level = Level::from_wire(reader.header().level.clone());
+        self.gate.raise(&level).map_err(io::Error::other)?;
         let mut sink = self.machine.begin_restore();
         while let Some(chunk) = reader.next().await? {
             sink.push(chunk).map_err(io::Error::other)?;
@@ -87,6 +103,7 @@ impl StateMachineAdapter {
         self.last = meta.last_log_id;
         self.membership = meta.last_membership;
         self.applied = applied;
+        self.level = level;
         let own_through = self.applied.last_of(self.identity.node.0, self.identity.incarnation);
         self.machine.restored(own_through);
         self.outbox.applied_through(own_through);
@@ -99,6 +116,7 @@ impl StateMachineAdapter {
         self.progress.send_modify(|progress| {
             progress.next_index = next_index;
             progress.bytes_since_snapshot += bytes;
+            progress.level = self.level.number;
         });
     }
 
@@ -106,8 +124,14 @@ impl StateMachineAdapter {
         let new_leader = term_of(Some(&entry.log_id)) != term_of(self.last.as_ref());
         let index = entry.log_id.index;
         self.last = Some(entry.log_id);
-        let mut committed =
-            CommittedEntry { index, new_leader, time_ms: 0, commands: Vec::new(), members: None };
+        let mut committed = CommittedEntry {
+            index,
+            new_leader,
+            time_ms: 0,
+            level: self.level.number,
+            commands: Vec::new(),
+            members: None,
+        };
         let mut size = 0;
         match entry.payload {
             EntryPayload::Blank => {}
@@ -121,6 +145,9 @@ impl StateMachineAdapter {
                 let batch = wire::Batch::decode(batch.0)
                     .map_err(|error| io::Error::other(format!("entry {index} can't be read: {error}")))?;
                 committed.time_ms = batch.time_ms;
+                if let Some(level) = batch.level {
+                    committed.level = self.raise(Level::from_wire(Some(level)))?;
+                }
                 for proposal in batch.proposals {
                     self.admit(proposal, &mut committed.commands);
                 }
@@ -128,6 +155,16 @@ impl StateMachineAdapter {
         }
         self.machine.apply(committed).map_err(io::Error::other)?;
         Ok(size)
+    }
+
+    /// The leader says that all members can apply commands up to this level.
+    fn raise(&mut self, level: Level) -> io::Result<u32> {
+        self.gate.raise(&level).map_err(io::Error::other)?;
+        if level.number > self.level.number {
+            tracing::info!(level = level.number, "the cluster can apply more commands");
+            self.level = level;
+        }
+        Ok(self.level.number)
     }
 
     fn admit(&mut self, proposal: wire::Proposal, commands: &mut Vec<CommittedCommand>) {
@@ -163,6 +200,7 @@ impl StateMachineAdapter {
             membership_id: self.membership.log_id().as_ref().map(log_id_to_wire),
             membership: Some(membership_to_wire(self.membership.membership())),
             applied: self.applied.to_wire(),
+            level: Some(self.level.to_wire()),
         }
     }
 }

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::identity::{ClusterId, Identity, NodeId};
+use crate::level::{Gate, Level};
 use crate::proposer::Outbox;
 use crate::raft::Types;
 use crate::state_machine::{
@@ -90,8 +91,7 @@ impl StoreBuilder<Types, LogStore, StateMachineAdapter> for Builder {
         let outbox = Arc::new(Outbox::new(&identity(), 1 << 20));
         let progress = watch::channel(Progress::default()).0;
         let machine = StateMachineAdapter::open(
-            0,
-            identity(),
+            Replica { group: 0, identity: identity(), gate: Arc::new(Gate::new(Level::default())) },
             Arc::new(Counting),
             outbox,
             Arc::default(),

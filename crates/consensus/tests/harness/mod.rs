@@ -10,8 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use consensus::recovery::{self, Remains};
 use consensus::{
-    CannotApply, ClusterId, CommittedEntry, Config, Consensus, Group, GroupId, Join, Member, NodeId,
-    SnapshotError, SnapshotSink, SnapshotSource, StateMachine,
+    CannotApply, ClusterId, CommittedEntry, Config, Consensus, ConsensusError, Group, GroupId, Join, Level,
+    Member, NodeId, SnapshotError, SnapshotSink, SnapshotSource, StateMachine,
 };
 use journal::Journal;
 use parking_lot::Mutex;
@@ -33,6 +33,8 @@ struct Recorded {
     restores: u64,
     /// Numbers and votes.
     members: Vec<Vec<(u64, bool)>>,
+    /// The level of each entry with commands.
+    levels: Vec<u32>,
 }
 
 fn encode(node: u64, number: u64) -> Bytes {
@@ -50,6 +52,9 @@ fn decode(bytes: &[u8]) -> (u64, u64) {
 impl StateMachine for Recorder {
     fn apply(&self, entry: CommittedEntry) -> Result<(), CannotApply> {
         let mut state = self.state.lock();
+        if !entry.commands.is_empty() {
+            state.levels.push(entry.level);
+        }
         for command in entry.commands {
             state.all.push(decode(&command.bytes));
             state.own.extend(command.own_sequence);
@@ -127,6 +132,11 @@ impl Running {
         self.recorder.lock().members.clone()
     }
 
+    /// The level with each entry that had commands.
+    pub(crate) fn levels(&self) -> Vec<u32> {
+        self.recorder.lock().levels.clone()
+    }
+
     pub(crate) fn restores(&self) -> u64 {
         self.recorder.lock().restores
     }
@@ -143,18 +153,26 @@ pub(crate) struct Cluster {
     starts: u64,
     /// The node that founded the cluster anew.
     survivor: Option<u64>,
+    /// Up to which level the nodes' binaries can apply commands, at first and then.
+    level: u32,
+    levels: BTreeMap<u64, u32>,
     /// What each process proposed, so that numbers of one node never repeat.
     next: Mutex<BTreeMap<u64, u64>>,
 }
 
 impl Cluster {
     pub(crate) async fn start(size: u64) -> Self {
-        Self::start_on(Arc::new(SystemNetwork), size, "127.0.0.1", "127.0.0.1").await
+        Self::start_at(size, 1).await
+    }
+
+    /// Starts nodes whose binaries can apply commands up to this level.
+    pub(crate) async fn start_at(size: u64, level: u32) -> Self {
+        Self::start_on(Arc::new(SystemNetwork), size, "127.0.0.1", "127.0.0.1", level).await
     }
 
     /// Starts nodes whose members know each other by names.
     pub(crate) async fn start_with(names: Arc<Names>, size: u64) -> Self {
-        Self::start_on(names, size, FOUNDERS, JOINERS).await
+        Self::start_on(names, size, FOUNDERS, JOINERS, 1).await
     }
 
     async fn start_on(
@@ -162,6 +180,7 @@ impl Cluster {
         size: u64,
         founders_host: &str,
         joiners_host: &'static str,
+        level: u32,
     ) -> Self {
         let mut members = Vec::new();
         for node in 1..=size {
@@ -178,6 +197,8 @@ impl Cluster {
             running: BTreeMap::new(),
             starts: 0,
             survivor: None,
+            level,
+            levels: BTreeMap::new(),
             next: Mutex::default(),
         };
         for node in 1..=size {
@@ -191,7 +212,25 @@ impl Cluster {
         &self.running[&node]
     }
 
+    /// Has nodes run binaries that can apply so much, from their next start on.
+    pub(crate) fn upgrade(&mut self, nodes: impl IntoIterator<Item = u64>, level: u32) {
+        self.levels.extend(nodes.into_iter().map(|node| (node, level)));
+    }
+
+    /// Whether all that run have this level.
+    pub(crate) fn is_at_level(&self, level: u32) -> bool {
+        self.running.values().all(|node| node.group.level() == level)
+    }
+
+    pub(crate) fn is_running(&self, node: u64) -> bool {
+        self.running.contains_key(&node)
+    }
+
     pub(crate) async fn restart(&mut self, node: u64) {
+        self.try_restart(node).await.unwrap();
+    }
+
+    pub(crate) async fn try_restart(&mut self, node: u64) -> Result<(), ConsensusError> {
         let runtime = self.runtime(node);
         let journal =
             Journal::open(&runtime, "/data/journal".as_ref(), journal::Config::default()).await.unwrap();
@@ -202,16 +241,19 @@ impl Cluster {
         let mut config = Config::new(NodeId(node), cluster, "/data/snapshots".into());
         config.join =
             joiner.map(|member| Join { contact: self.contact().address.clone(), member: member.clone() });
+        let level = self.levels.get(&node).copied().unwrap_or(self.level);
+        config.level = Level { number: level, version: format!("{level}.0") };
         config.snapshot_log_bytes = 4096;
         config.log_entries_kept = 8;
         let own = self.members.iter().chain(&self.joiners).find(|member| member.node.0 == node).unwrap();
         let listener = runtime.network.listen(&own.address).await.unwrap();
-        let consensus = Consensus::start(runtime, journal, config, Some(listener)).await.unwrap();
+        let consensus = Consensus::start(runtime, journal, config, Some(listener)).await?;
         let recorder = Recorder::default();
         let state = recorder.state.clone();
         let founders = if joiner.is_some() { Vec::new() } else { self.members.clone() };
-        let group = consensus.open_group(GroupId(0), Arc::new(recorder), founders).await.unwrap();
+        let group = consensus.open_group(GroupId(0), Arc::new(recorder), founders).await?;
         self.running.insert(node, Running { group, recorder: state, consensus, proposed: Mutex::new(0) });
+        Ok(())
     }
 
     fn runtime(&mut self, node: u64) -> Runtime {
@@ -259,12 +301,16 @@ impl Cluster {
 
     /// Starts a node that asks the last founder to be let in.
     pub(crate) async fn join(&mut self, node: u64, voter: bool) {
+        self.try_join(node, voter).await.unwrap();
+    }
+
+    pub(crate) async fn try_join(&mut self, node: u64, voter: bool) -> Result<(), ConsensusError> {
         let listener = SystemNetwork.listen("127.0.0.1:0").await.unwrap();
         let address = format!("{}:{}", self.joiners_host, listener.local_addr().unwrap().port());
         drop(listener);
         self.joiners.push(Member { node: NodeId(node), address, voter });
         self.disks.insert(node, SimDisk::new(node));
-        self.restart(node).await;
+        self.try_restart(node).await
     }
 
     /// Waits until a node takes itself for a voter, or for an observer.
@@ -358,4 +404,10 @@ pub(crate) async fn within(limit: Duration, condition: impl Fn() -> bool) {
         assert!(tokio::time::Instant::now() < deadline, "not within {limit:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// What comes of `work`, which may take no longer than `limit`.
+#[expect(clippy::disallowed_methods, reason = "a test over real sockets waits in real time")]
+pub(crate) async fn in_time<T>(limit: Duration, work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| panic!("not within {limit:?}"))
 }

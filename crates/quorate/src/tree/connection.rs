@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use client::{Client, ConnectString, Identity, Options};
+use client::{Client, ConnectString, Identity, Options, OwnFiles, TlsFiles};
 use runtime::Runtime;
 
 use super::Session;
@@ -32,6 +32,15 @@ pub(super) struct Connection {
     /// The largest request to send, in bytes: as jute.maxbuffer, or request-bytes-max, of the servers.
     #[arg(long, default_value_t = Options::default().request_bytes_max, value_name = "BYTES", global = true)]
     request_bytes_max: usize,
+    /// TLS: the authorities, in PEM, that a server's certificate must come from; it must be made out to HOST.
+    #[arg(long, value_name = "FILE", global = true)]
+    tls_ca: Option<PathBuf>,
+    /// Certificate to show to servers, in PEM, with what leads from it to an authority.
+    #[arg(long, value_name = "FILE", global = true)]
+    tls_cert: Option<PathBuf>,
+    /// Key of that certificate, in PEM, not encrypted.
+    #[arg(long, value_name = "FILE", global = true)]
+    tls_key: Option<PathBuf>,
     /// How many seconds to wait for a server, at the start and whenever the connection is lost.
     #[arg(long, default_value_t = 15.0, value_name = "SECONDS", global = true)]
     timeout: f64,
@@ -41,6 +50,7 @@ impl Connection {
     /// Finds what is wrong with them.
     pub(super) fn check(&self) -> Result<(), Failure> {
         self.target().map_err(|error| Failure::Usage(format!("--server: {error}")))?;
+        self.tls()?;
         if !(self.timeout > 0.0 && self.timeout < 1e6) {
             return Err(Failure::Usage(format!(
                 "--timeout: {} is no number of seconds above 0",
@@ -48,6 +58,24 @@ impl Connection {
             )));
         }
         Ok(())
+    }
+
+    /// What the flags for TLS mean together.
+    fn tls(&self) -> Result<Option<TlsFiles>, Failure> {
+        let own = match (&self.tls_cert, &self.tls_key) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => {
+                Some(OwnFiles { certificate: certificate.clone(), key: key.clone() })
+            }
+            _ => return Err(Failure::Usage("--tls-cert and --tls-key go together".into())),
+        };
+        match &self.tls_ca {
+            Some(authorities) => Ok(Some(TlsFiles { authorities: authorities.clone(), own })),
+            None if own.is_none() => Ok(None),
+            None => Err(Failure::Usage(
+                "--tls-cert needs --tls-ca, the authorities of the servers' certificates".into(),
+            )),
+        }
     }
 
     fn target(&self) -> Result<ConnectString, client::AddressError> {
@@ -62,6 +90,7 @@ impl Connection {
             patience: Duration::from_secs_f64(self.timeout),
             identities: self.identities()?,
             request_bytes_max: self.request_bytes_max,
+            tls: self.tls().map_err(|failure| anyhow::anyhow!("{failure}"))?,
             ..Options::default()
         };
         let client = Client::connect(&runtime, &self.server, options).await?;

@@ -1,6 +1,10 @@
 //! A node as a process, and the command line, as a user has them.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests that run programs")]
-#![allow(dead_code, reason = "every test file uses a part of it")]
+#![allow(
+    dead_code,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests that run programs; each uses a part of it"
+)]
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -21,6 +25,10 @@ pub(crate) struct Node {
     port: u16,
     admin_port: u16,
     process: Option<Child>,
+    /// What it is told beside what all are told.
+    serves: Vec<String>,
+    /// What clients need to be told to reach it.
+    asks: Vec<String>,
 }
 
 impl Node {
@@ -32,15 +40,36 @@ impl Node {
 
     /// One that has not begun, and has no data.
     pub(crate) fn prepared() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { folder, port: free_port(), admin_port: free_port(), process: None }
+        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        let serves = vec!["--zookeeper".into(), format!("127.0.0.1:{port}")];
+        Self { folder, port, admin_port: free_port(), process: None, serves, asks: Vec::new() }
+    }
+
+    /// One that takes clients only over TLS, with the files that are in its folder then.
+    pub(crate) fn start_secure(prepare: impl FnOnce(&Path)) -> Self {
+        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        prepare(folder.path());
+        let file = |name: &str| name_of(folder.path(), name);
+        let address = format!("127.0.0.1:{port}");
+        let serves = ["--zookeeper", "off", "--zookeeper-tls", &address, "--tls-client-auth", "want"];
+        let mut serves: Vec<String> = serves.map(str::to_owned).to_vec();
+        for (flag, name) in
+            [("--tls-cert", "server.pem"), ("--tls-key", "server.key"), ("--tls-client-ca", "ca.pem")]
+        {
+            serves.extend([flag.to_owned(), file(name)]);
+        }
+        let asks = vec!["--tls-ca".to_owned(), file("ca.pem")];
+        let mut node = Self { folder, port, admin_port: free_port(), process: None, serves, asks };
+        node.restart();
+        node
     }
 
     pub(crate) fn restart(&mut self) {
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
         let process = Command::new(PROGRAM)
             .args(["serve", "--peer", "off", "--super-digest", SUPER_DIGEST])
-            .args(["--admin", &self.admin_address(), "--zookeeper", &self.address()])
+            .args(["--admin", &self.admin_address()])
+            .args(&self.serves)
             .arg("--data-dir")
             .arg(self.data_dir())
             .stdin(Stdio::null())
@@ -50,7 +79,8 @@ impl Node {
             .unwrap();
         self.process = Some(process);
         let deadline = Instant::now() + START_LIMIT;
-        while !self.tree(&["--timeout", "1", "ls", "/"]).status.success() {
+        let asks: Vec<&str> = self.asks.iter().map(String::as_str).collect();
+        while !self.tree(&[&asks[..], &["--timeout", "1", "ls", "/"]].concat()).status.success() {
             assert!(Instant::now() < deadline, "{}", self.log());
         }
     }
@@ -137,6 +167,10 @@ fn program() -> Command {
 
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn name_of(folder: &Path, name: &str) -> String {
+    folder.join(name).to_str().unwrap().to_owned()
 }
 
 pub(crate) fn name(file: &Path) -> &str {

@@ -30,7 +30,7 @@ struct Refusal {
 
 pub(super) async fn list(State(parts): State<Arc<Parts>>) -> Response {
     let members = parts.group.status().members;
-    Json(members.iter().map(Node::of).collect::<Vec<_>>()).into_response()
+    Json(members.iter().map(|member| Node::of(&parts, member)).collect::<Vec<_>>()).into_response()
 }
 
 pub(super) async fn set_role(

@@ -35,6 +35,9 @@ fn group(parts: &Parts) {
     let labels = [("group", group)];
     gauge!("quorate_raft_is_leader", &labels).set(f64::from(u8::from(status.leadership.is_self)));
     gauge!("quorate_raft_has_leader", &labels).set(f64::from(u8::from(status.leadership.leader.is_some())));
+    gauge!("quorate_raft_level", &labels).set(f64::from(status.level));
+    let own = parts.group.stated_level(parts.identity.node);
+    gauge!("quorate_raft_level_max", &labels).set(own.map_or(0.0, |level| f64::from(level.number)));
     counter!("quorate_raft_term", &labels).absolute(status.leadership.term);
     counter!("quorate_raft_committed_index", &labels).absolute(status.committed_index.unwrap_or(0));
     counter!("quorate_raft_applied_index", &labels).absolute(status.applied_index.unwrap_or(0));

@@ -11,6 +11,8 @@ pub(super) struct Status {
     node: u64,
     role: &'static str,
     version: &'static str,
+    /// Up to which level this binary can apply commands.
+    level_max: u32,
     ready: bool,
     zxid: String,
     groups: Vec<Group>,
@@ -21,6 +23,8 @@ struct Group {
     group: u32,
     leader: Option<u64>,
     term: u64,
+    /// The level of commands that are allowed.
+    level: u32,
     last_index: Option<u64>,
     committed_index: Option<u64>,
     applied_index: Option<u64>,
@@ -35,6 +39,10 @@ pub(super) struct Node {
     node: u64,
     address: String,
     role: &'static str,
+    /// Of its binary, as it said itself; null while it is not connected, and if it does not say.
+    version: Option<String>,
+    /// Up to which level it can apply commands.
+    level_max: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -51,9 +59,10 @@ impl Status {
             node: parts.identity.node.0,
             role: role(own),
             version: env!("CARGO_PKG_VERSION"),
+            level_max: stated_level(parts),
             ready: parts.not_ready().is_none(),
             zxid: format!("{:#x}", parts.control.zxid().0),
-            groups: vec![Group::of(group)],
+            groups: vec![Group::of(parts, group)],
         }
     }
 }
@@ -67,23 +76,37 @@ fn role(member: Option<&Member>) -> &'static str {
     }
 }
 
+/// Up to which level this binary can apply commands.
+fn stated_level(parts: &Parts) -> u32 {
+    let own = parts.group.stated_level(parts.identity.node);
+    own.map_or(0, |level| level.number)
+}
+
 impl Node {
-    pub(super) fn of(member: &Member) -> Self {
-        Self { node: member.node.0, address: member.address.clone(), role: role(Some(member)) }
+    pub(super) fn of(parts: &Parts, member: &Member) -> Self {
+        let stated = parts.group.stated_level(member.node);
+        Self {
+            node: member.node.0,
+            address: member.address.clone(),
+            role: role(Some(member)),
+            level_max: stated.as_ref().map(|level| level.number),
+            version: stated.map(|level| level.version).filter(|version| !version.is_empty()),
+        }
     }
 }
 
 impl Group {
-    fn of(status: GroupStatus) -> Self {
+    fn of(parts: &Parts, status: GroupStatus) -> Self {
         Self {
             group: status.group,
             leader: status.leadership.leader.map(|node| node.0),
             term: status.leadership.term,
+            level: status.level,
             last_index: status.last_index,
             committed_index: status.committed_index,
             applied_index: status.applied_index,
             snapshot_index: status.snapshot_index,
-            members: status.members.iter().map(Node::of).collect(),
+            members: status.members.iter().map(|member| Node::of(parts, member)).collect(),
             replicas: status
                 .replicas
                 .iter()

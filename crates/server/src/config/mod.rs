@@ -79,6 +79,8 @@ pub struct Config {
     pub super_digest: Option<String>,
     /// Admin HTTP.
     pub admin: Listen,
+    /// Up to which level this node can apply commands. All that this version knows; tests have it know less, as an older one.
+    pub level: u32,
     /// Listeners that were asked for and whose protocol does not exist yet, as `key=value`.
     pub unavailable: Vec<String>,
     /// Sizes that nobody should have to set.
@@ -230,6 +232,7 @@ impl Config {
             enforce_quotas: settings.enforce_quotas.unwrap_or(false),
             super_digest,
             admin: parse_listen("admin", settings.admin, DEFAULT_ADMIN)?,
+            level: tree::LEVEL_MAX,
             unavailable: unavailable([
                 ("amqp", settings.amqp),
                 ("kafka", settings.kafka),

@@ -69,6 +69,14 @@ impl Tree {
         }
     }
 
+    /// What becomes of a command that needs a higher level than there is when it is applied: nothing, on any replica, whether
+    /// its version can read the command or not. It burns a zxid and counts as not implemented.
+    pub fn refuse(&mut self, time_ms: i64) -> Outcome {
+        self.time_ms = self.time_ms.max(time_ms);
+        self.zxid = self.zxid.next();
+        self.outcome(Err(ErrorCode::Unimplemented))
+    }
+
     /// An outcome that changed no znode.
     fn outcome(&self, result: Result<Reply, ErrorCode>) -> Outcome {
         Outcome { zxid: self.zxid, result, triggers: Vec::new(), ended_session: None, is_over_quota: false }

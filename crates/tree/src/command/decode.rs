@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use prost::Message;
 
-use super::encode::FORMAT_MAX;
+use super::encode::LEVEL_MAX;
 use super::{
     Check, Command, Create, CreateMode, Delete, DeleteRecursive, Ensure, Extent, Operation, SetAcl, SetData,
     SubOperation,
@@ -16,14 +16,22 @@ use crate::text::Text;
 use crate::znode::Ttl;
 
 impl Command {
+    /// The level that an encoded command needs, also one of a newer version that [`Command::decode`] refuses.
+    ///
+    /// # Errors
+    /// [`DecodeError::Protobuf`]; the entry is damaged.
+    pub fn level_of(mut bytes: &[u8]) -> Result<u32, DecodeError> {
+        Ok(record::CommandHead::decode(&mut bytes)?.format)
+    }
+
     /// Reads a command as [`Command::encode`] wrote it. Data and texts are slices of `bytes`, not copies.
     ///
     /// # Errors
     /// [`DecodeError`]; the entry is damaged or from a newer version, and the node must not apply anything after it.
     pub fn decode(bytes: Bytes) -> Result<Self, DecodeError> {
         let record = record::Command::decode(bytes)?;
-        if !(1..=FORMAT_MAX).contains(&record.format) {
-            return Err(DecodeError::Format { found: record.format, newest: FORMAT_MAX });
+        if !(1..=LEVEL_MAX).contains(&record.format) {
+            return Err(DecodeError::Format { found: record.format, newest: LEVEL_MAX });
         }
         Ok(Self {
             session: session_id(record.session),

@@ -10,19 +10,34 @@ use crate::acl::{Acl, Identity};
 use crate::proto::command as record;
 use crate::text::Text;
 
-/// The newest format that this version reads.
-pub(super) const FORMAT_MAX: u32 = 3;
+/// The highest level of commands that this version can apply, and the newest format that it reads.
+pub const LEVEL_MAX: u32 = 3;
 
-/// The largest data that versions before the third format take.
+/// The largest data of the levels before the third.
 const EARLIER_DATA_BYTES_MAX: usize = 1 << 20;
 
-/// The lowest format that has an operation. What older versions know is written as they wrote it, so that versions can
-/// run side by side until somebody uses what is new.
-fn format(operation: &Operation) -> u32 {
-    match operation {
-        _ if has_large_data(operation) => 3,
-        Operation::DeleteRecursive(_) | Operation::Ensure(_) => 2,
-        _ => 1,
+impl Operation {
+    /// The level that it needs: the lowest format that has it, in which it is also written. 1 has everything that ZooKeeper
+    /// has, 2 the extensions that write, 3 data of more than 1 MiB.
+    ///
+    /// An operation that is new, or has a new field that changes what it does, needs a new level; with it goes
+    /// [`LEVEL_MAX`].
+    pub fn level(&self) -> u32 {
+        match self {
+            _ if has_large_data(self) => 3,
+            Operation::DeleteRecursive(_) | Operation::Ensure(_) => 2,
+            Operation::Create(_)
+            | Operation::Delete(_)
+            | Operation::SetData(_)
+            | Operation::SetAcl(_)
+            | Operation::Multi(_)
+            | Operation::CreateSession { .. }
+            | Operation::AttachSession { .. }
+            | Operation::CloseSession
+            | Operation::ExpireSession { .. }
+            | Operation::Announce { .. }
+            | Operation::Reap { .. } => 1,
+        }
     }
 }
 
@@ -47,7 +62,7 @@ impl Command {
     /// Appends the command as it stands in the log. Data and paths are shared until they are written, not copied twice.
     pub fn encode(&self, buffer: &mut BytesMut) {
         let record = record::Command {
-            format: format(&self.operation),
+            format: self.operation.level(),
             session: self.session.0.cast_unsigned(),
             node: self.origin.node,
             connection: self.origin.connection,

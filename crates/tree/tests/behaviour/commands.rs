@@ -119,7 +119,15 @@ proptest! {
     }
 
     #[test]
+    fn a_command_needs_the_level_that_it_is_written_in(command in command()) {
+        let level = Command::level_of(&encode(&command)).unwrap();
+        prop_assert_eq!(level, command.operation.level());
+        prop_assert!((1..=tree::LEVEL_MAX).contains(&level));
+    }
+
+    #[test]
     fn random_bytes_never_panic(bytes in vec(any::<u8>(), 0..200)) {
+        let _ = Command::level_of(&bytes);
         let _ = Command::decode(bytes.into());
     }
 
@@ -174,6 +182,13 @@ fn what_the_first_format_has_is_read_and_written_in_it() {
     ];
     assert_eq!(encode(&delete), entry);
     assert_eq!(Command::decode(Bytes::from_static(entry)).unwrap(), delete);
+}
+
+#[test]
+fn any_version_tells_the_level_of_any_command() {
+    let to_come = [0x08, 9, 0xfa, 0x3f, 1, b'?'];
+    assert_eq!(Command::level_of(&to_come).unwrap(), 9);
+    assert!(Command::level_of(&[0x08]).is_err(), "cut");
 }
 
 #[test]

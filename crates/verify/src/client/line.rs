@@ -53,7 +53,7 @@ impl Line {
 
     /// Sends what is queued.
     pub(super) async fn flush(&mut self) -> io::Result<()> {
-        if self.writer.queued_bytes() == 0 { Ok(()) } else { self.writer.flush().await }
+        self.writer.flush().await
     }
 
     /// The payload of the next frame. Nothing is lost if the future is dropped.

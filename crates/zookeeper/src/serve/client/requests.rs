@@ -106,6 +106,10 @@ impl Desk<'_> {
             | OpCode::Multi
             | OpCode::DeleteRecursive
             | OpCode::Ensure => match operation(header.op, &mut body) {
+                // Older members could not apply it. Clients do without, as with servers that will never have it.
+                Ok(operation) if operation.level() > self.server.control.level() => {
+                    self.refuse(header.xid, ErrorCode::UNIMPLEMENTED, turn);
+                }
                 Ok(operation) => self.propose(header.xid, operation, turn),
                 Err(refusal) => self.refuse(header.xid, refusal.0, turn),
             },
