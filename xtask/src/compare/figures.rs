@@ -1,5 +1,6 @@
 //! What was measured, and how it is shown.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -7,9 +8,9 @@ use serde_json::{Value, json};
 use super::Kind;
 
 /// What is measured of a server, and whether more of it is better.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Figure {
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     pub(crate) unit: &'static str,
     pub(crate) more_is_better: bool,
 }
@@ -17,12 +18,17 @@ pub(crate) struct Figure {
 impl Figure {
     /// Something to have much of.
     pub(crate) const fn more(name: &'static str, unit: &'static str) -> Self {
-        Self { name, unit, more_is_better: true }
+        Self { name: Cow::Borrowed(name), unit, more_is_better: true }
     }
 
     /// Something to have little of.
     pub(crate) const fn less(name: &'static str, unit: &'static str) -> Self {
-        Self { name, unit, more_is_better: false }
+        Self { name: Cow::Borrowed(name), unit, more_is_better: false }
+    }
+
+    /// The same of `load`.
+    pub(crate) fn of(&self, load: &str) -> Self {
+        Self { name: Cow::Owned(format!("{load}: {}", self.name)), ..self.clone() }
     }
 }
 
@@ -38,14 +44,14 @@ impl Figures {
         }
     }
 
-    fn median(&self, figure: Figure) -> Option<f64> {
-        self.0.iter().find(|(each, _)| *each == figure).map(|(_, values)| median(values))
+    fn median(&self, figure: &Figure) -> Option<f64> {
+        self.0.iter().find(|(each, _)| each == figure).map(|(_, values)| median(values))
     }
 
     pub(crate) fn to_json(&self) -> Value {
         let entries = self.0.iter().map(|(figure, values)| {
             let value = json!({ "unit": figure.unit, "median": median(values), "rounds": values });
-            (figure.name.to_owned(), value)
+            (figure.name.clone().into_owned(), value)
         });
         Value::Object(entries.collect())
     }
@@ -71,12 +77,12 @@ pub(crate) fn table(limits: &Figures, results: &BTreeMap<Kind, Figures>) -> Stri
     }
     text += "  times better\n";
     for figure in all_figures(results) {
-        text += &row(figure, results);
+        text += &row(&figure, results);
     }
     text
 }
 
-fn row(figure: Figure, results: &BTreeMap<Kind, Figures>) -> String {
+fn row(figure: &Figure, results: &BTreeMap<Kind, Figures>) -> String {
     let mut row = format!("  {:<46}", figure.name);
     for figures in results.values() {
         let shown =
@@ -95,7 +101,7 @@ fn all_figures(results: &BTreeMap<Kind, Figures>) -> Vec<Figure> {
     let mut all: Vec<Figure> = Vec::new();
     for (figure, _) in results.values().flat_map(|figures| &figures.0) {
         if !all.contains(figure) {
-            all.push(*figure);
+            all.push(figure.clone());
         }
     }
     all
@@ -128,8 +134,8 @@ mod tests {
             figures.add(DELAY, delay);
         }
         let results = BTreeMap::from([(Kind::Zookeeper, theirs), (Kind::Quorate, ours)]);
-        assert!(row(SPEED, &results).ends_with(" 3.00\n"), "{}", row(SPEED, &results));
-        assert!(row(DELAY, &results).ends_with(" 1.50\n"), "{}", row(DELAY, &results));
+        assert!(row(&SPEED, &results).ends_with(" 3.00\n"), "{}", row(&SPEED, &results));
+        assert!(row(&DELAY, &results).ends_with(" 1.50\n"), "{}", row(&DELAY, &results));
     }
 
     #[test]
@@ -137,6 +143,6 @@ mod tests {
         let mut theirs = Figures::default();
         theirs.add(SPEED, 1.0);
         let results = BTreeMap::from([(Kind::Zookeeper, theirs), (Kind::Quorate, Figures::default())]);
-        assert!(row(SPEED, &results).ends_with(" -\n"));
+        assert!(row(&SPEED, &results).ends_with(" -\n"));
     }
 }

@@ -6,6 +6,9 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+/// What is in a znode where nothing else is said.
+pub(crate) const DATA_BYTES: usize = 100;
+
 /// The program `quorate bench zookeeper`, with what all loads have in common.
 pub(crate) struct Generator {
     program: PathBuf,
@@ -19,6 +22,8 @@ pub(crate) struct Load<'a> {
     pub(crate) op: &'a str,
     pub(crate) conns: usize,
     pub(crate) pipeline: usize,
+    /// Bytes of data in a znode.
+    pub(crate) size: usize,
 }
 
 /// A generator at work.
@@ -56,8 +61,16 @@ impl Generator {
 
     /// Makes `znodes` znodes and no load.
     pub(crate) fn prefill(&self, servers: &[String], znodes: usize) -> Result<Report> {
-        let mut command = self.command(&Load { op: "get", conns: 1, pipeline: 1 }, servers);
+        let mut command = self.command(&Load { op: "get", conns: 1, pipeline: 1, size: DATA_BYTES }, servers);
         command.args(["--secs", "0", "--warmup-secs", "0", "--prefill", &znodes.to_string()]);
+        start(&mut command)?.finish()
+    }
+
+    /// How long changes take to reach many watchers.
+    pub(crate) fn fanout(&self, servers: &[String], watchers: usize) -> Result<Report> {
+        let mut command = Command::new(&self.program);
+        command.args(["bench", "fanout", "--json", "--servers", &servers.join(",")]);
+        command.args(["--watchers", &watchers.to_string()]);
         start(&mut command)?.finish()
     }
 
@@ -65,6 +78,7 @@ impl Generator {
         let mut command = Command::new(&self.program);
         command.args(["bench", "zookeeper", "--json", "--servers", &servers.join(","), "--op", load.op]);
         command.args(["--conns", &load.conns.to_string(), "--pipeline", &load.pipeline.to_string()]);
+        command.args(["--size", &load.size.to_string()]);
         command
     }
 }

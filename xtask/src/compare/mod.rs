@@ -4,6 +4,7 @@
 //! is the ratio of medians: absolute numbers say more about the machine.
 
 mod cluster;
+mod constant;
 pub(crate) mod failures;
 mod figures;
 mod generator;
@@ -35,10 +36,10 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Seconds to measure each load
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = 3.0)]
     secs: f64,
     /// Seconds of load before measuring, for Java's compiler more than anything
-    #[arg(long, default_value_t = 4.0)]
+    #[arg(long, default_value_t = 2.0)]
     warmup_secs: f64,
     /// Measure memory and restart with so many znodes as well; 0 leaves that out
     #[arg(long, default_value_t = 1_000_000)]
@@ -85,7 +86,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
 
     eprintln!("==> what the machine can do");
-    let limits = limits::measure(&folder)?;
+    let mut limits = limits::measure(&folder)?;
+    constant::measure(&generator, &mut limits)?;
     let mut results: BTreeMap<Kind, Figures> = BTreeMap::new();
     for round in 0..args.rounds {
         // In turns, and not always the same first: what warms or wears the machine meets both.

@@ -7,58 +7,77 @@ use anyhow::{Result, ensure};
 
 use super::cluster::Cluster;
 use super::figures::{Figure, Figures};
-use super::generator::{Generator, Load};
+use super::generator::{DATA_BYTES, Generator, Load};
 
 const FIRST_ANSWER: Figure = Figure::less("first answer after start", "ms");
-const GET_RATE: Figure = Figure::more("get, 64 x 16", "/s");
-const GET_COST: Figure = Figure::less("get, 64 x 16: servers' CPU per million", "s");
-const GET_P99: Figure = Figure::less("get, 64 x 16: p99", "us");
-const SET_RATE: Figure = Figure::more("set, 64 x 16", "/s");
-const SET_COST: Figure = Figure::less("set, 64 x 16: servers' CPU per million", "s");
-const SET_P99: Figure = Figure::less("set, 64 x 16: p99", "us");
-const SET_16_RATE: Figure = Figure::more("set, 16 x 1", "/s");
-const SET_1_P50: Figure = Figure::less("set, 1 x 1: p50", "us");
-const SET_1_P99: Figure = Figure::less("set, 1 x 1: p99", "us");
-const GENERATOR_COST: Figure = Figure::less("get, 64 x 16: generator's CPU per answer", "us");
+const RATE: Figure = Figure::more("rate", "/s");
+const COST: Figure = Figure::less("servers' CPU per million", "s");
+const P50: Figure = Figure::less("p50", "us");
+const P99: Figure = Figure::less("p99", "us");
+const GENERATOR_COST: Figure = Figure::less("generator's CPU per answer", "us");
+const FANOUT_P50: Figure = Figure::less("event to 1,000 watchers: p50", "us");
+const FANOUT_P99: Figure = Figure::less("event to 1,000 watchers: p99", "us");
+const FANOUT_LAST: Figure = Figure::less("event to 1,000 watchers: last, p50", "us");
 const WRITES_PAUSE: Figure = Figure::less("leader killed: no write answered for", "ms");
 const CLIENT_PAUSE: Figure = Figure::less("leader killed: worst client's writes pause", "ms");
 const READS_PAUSE: Figure = Figure::less("leader killed: other nodes' reads pause", "ms");
 
-const MANY: (usize, usize) = (64, 16);
-/// What the generator puts into a znode unless told otherwise.
-const DATA_BYTES: f64 = 100.0;
+/// In this order, so that what is got was set by the load before it.
+const OPERATIONS: [&str; 4] = ["set", "get", "mixed:90", "create"];
+/// Connections, and outstanding requests of each.
+const SHAPES: [(usize, usize); 3] = [(64, 16), (16, 1), (1, 1)];
+/// Bytes of data.
+const SIZES: [usize; 2] = [DATA_BYTES, 1_024];
+const WATCHERS: usize = 1_000;
 const FAULT_SECS: f64 = 8.0;
 const BEFORE_FAULT: Duration = Duration::from_secs(3);
 
 /// Measures `cluster`, which has never run.
 pub(crate) fn measure(mut cluster: Cluster, generator: &Generator, figures: &mut Figures) -> Result<()> {
     figures.add(FIRST_ANSWER, millis(cluster.start("/")?));
-    let (servers, pids) = (cluster.addresses(), cluster.pids());
-    let load = |op, (conns, pipeline)| {
-        eprintln!("    {op}, {conns} x {pipeline}");
-        let report = generator.measure(&Load { op, conns, pipeline }, &servers, &pids)?;
-        ensure!(report.number("/errors")? == 0.0, "{op} was answered with errors");
-        Ok(report)
-    };
-
-    let gets = load("get", MANY)?;
-    ensure!(gets.number("/received_bytes_per_answer")? > DATA_BYTES, "gets were answered without data");
-    figures.add(GET_RATE, gets.number("/ops_per_sec")?);
-    figures.add(GET_COST, gets.number("/servers_cpu_seconds_per_million")?);
-    figures.add(GET_P99, gets.number("/latency_us/p99")?);
-    figures.add(GENERATOR_COST, gets.number("/generator_cpu_us_per_op")?);
-    let sets = load("set", MANY)?;
-    figures.add(SET_RATE, sets.number("/ops_per_sec")?);
-    figures.add(SET_COST, sets.number("/servers_cpu_seconds_per_million")?);
-    figures.add(SET_P99, sets.number("/latency_us/p99")?);
-    figures.add(SET_16_RATE, load("set", (16, 1))?.number("/ops_per_sec")?);
-    let alone = load("set", (1, 1))?;
-    figures.add(SET_1_P50, alone.number("/latency_us/p50")?);
-    figures.add(SET_1_P99, alone.number("/latency_us/p99")?);
-
-    if servers.len() > 1 {
+    eprintln!("    warming up");
+    for op in OPERATIONS {
+        let load = Load { op, conns: 64, pipeline: 16, size: DATA_BYTES };
+        generator.measure(&load, &cluster.addresses(), &[])?;
+    }
+    for size in SIZES {
+        for op in OPERATIONS {
+            for (conns, pipeline) in SHAPES {
+                measure_load(&cluster, generator, &Load { op, conns, pipeline, size }, figures)?;
+            }
+        }
+    }
+    eprintln!("    one change for {WATCHERS} watchers");
+    let told = generator.fanout(&cluster.addresses(), WATCHERS)?;
+    figures.add(FANOUT_P50, told.number("/delay_us/p50")?);
+    figures.add(FANOUT_P99, told.number("/delay_us/p99")?);
+    figures.add(FANOUT_LAST, told.number("/last_us/p50")?);
+    if cluster.addresses().len() > 1 {
         kill_leader(&mut cluster, generator, figures)?;
     }
+    Ok(())
+}
+
+fn measure_load(
+    cluster: &Cluster,
+    generator: &Generator,
+    load: &Load<'_>,
+    figures: &mut Figures,
+) -> Result<()> {
+    let Load { op, conns, pipeline, size } = load;
+    let name = format!("{op} {size} B, {conns} x {pipeline}");
+    eprintln!("    {name}");
+    let report = generator.measure(load, &cluster.addresses(), &cluster.pids())?;
+    ensure!(report.number("/errors")? == 0.0, "{name} was answered with errors");
+    if *op == "get" {
+        let bytes = report.number("/received_bytes_per_answer")?;
+        ensure!(bytes > *size as f64, "{name}: answers have no data of this size, only {bytes} bytes");
+        figures.add(GENERATOR_COST.of(&name), report.number("/generator_cpu_us_per_op")?);
+    }
+    figures.add(RATE.of(&name), report.number("/ops_per_sec")?);
+    figures.add(COST.of(&name), report.number("/servers_cpu_seconds_per_million")?);
+    figures.add(P50.of(&name), report.number("/latency_us/p50")?);
+    figures.add(P99.of(&name), report.number("/latency_us/p99")?);
     Ok(())
 }
 
@@ -69,8 +88,8 @@ fn kill_leader(cluster: &mut Cluster, generator: &Generator, figures: &mut Figur
     let servers = cluster.addresses();
     let mut survivors = servers.clone();
     survivors.remove(leader);
-    let writes = Load { op: "set", conns: 12, pipeline: 1 };
-    let reads = Load { op: "get", conns: 4, pipeline: 1 };
+    let writes = Load { op: "set", conns: 12, pipeline: 1, size: DATA_BYTES };
+    let reads = Load { op: "get", conns: 4, pipeline: 1, size: DATA_BYTES };
     let writing = generator.start_through_faults(&writes, &servers, FAULT_SECS, 0)?;
     let reading = generator.start_through_faults(&reads, &survivors, FAULT_SECS, 0)?;
     thread::sleep(BEFORE_FAULT);

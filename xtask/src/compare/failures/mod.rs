@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::Kind;
 use super::cluster::{Cluster, Programs};
-use super::generator::{Generator, Load, Report};
+use super::generator::{DATA_BYTES, Generator, Load, Report};
 use crate::interop;
 use crate::shell::{quorate_binary, target};
 use chart::Strip;
@@ -25,8 +25,8 @@ use chart::Strip;
 const NODES: u8 = 3;
 /// How finely answers are counted: what is shorter is no pause.
 const STRETCH_MS: u64 = 10;
-const WRITES: Load<'_> = Load { op: "set", conns: 12, pipeline: 1 };
-const READS: Load<'_> = Load { op: "get", conns: 12, pipeline: 1 };
+const WRITES: Load<'_> = Load { op: "set", conns: 12, pipeline: 1, size: DATA_BYTES };
+const READS: Load<'_> = Load { op: "get", conns: 12, pipeline: 1, size: DATA_BYTES };
 
 /// What happens, and how many seconds after the beginning. Java has as long to come back as Quorate.
 const STEPS: [(u64, Step); 4] =
