@@ -497,7 +497,9 @@ fn what_needs_a_higher_level_is_refused_by_those_who_can_read_it_and_those_who_c
         // Field 1, the format, is that of a version to come, and the rest is not for this one.
         let to_come = tree::LEVEL_MAX + 1;
         let unknown = Bytes::from(vec![0x08, to_come as u8, 0xfa, 0x3f, 1, b'?']);
-        control.apply(entry(tree::LEVEL_MAX, vec![AppliedCommand { own: None, bytes: unknown.clone() }])).unwrap();
+        control
+            .apply(entry(tree::LEVEL_MAX, vec![AppliedCommand { own: None, bytes: unknown.clone() }]))
+            .unwrap();
         assert_eq!(control.zxid(), Zxid(at.0 + 2));
         // At their level the first has an effect, and the second can't be gone without.
         control.apply(entry(2, vec![AppliedCommand { own: None, bytes: known }])).unwrap();

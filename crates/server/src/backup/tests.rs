@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use consensus::recovery::{self, Founder};
@@ -21,15 +22,17 @@ use crate::node::CONTROL;
 
 const HERE: Owner = Owner { node: 1, connection: 1 };
 const LAST: EntryId = EntryId { term: 3, index: 70 };
-const FILE: &str = "/backup";
+const FILE: &str = "/backups/one";
 
+/// Each draws other numbers: no two clusters have the same id.
 fn runtime(disk: &SimDisk) -> Runtime {
+    static SEED: AtomicU64 = AtomicU64::new(1);
     let handle = tokio::runtime::Handle::current();
     Runtime {
         network: Arc::new(SystemNetwork),
         disk: Arc::new(disk.clone()),
         clock: SystemClock::clock(),
-        entropy: Arc::new(SeededEntropy::new(1)),
+        entropy: Arc::new(SeededEntropy::new(SEED.fetch_add(1, Ordering::Relaxed))),
         pools: Arc::new(TokioPools::new(handle.clone(), handle)),
     }
 }
@@ -63,6 +66,7 @@ fn planted(znodes: usize) -> Tree {
 
 async fn write(disk: &SimDisk, path: &str, bytes: &[u8]) {
     let path = Path::new(path);
+    disk.create_dir_all(path.parent().unwrap()).await.unwrap();
     if disk.open(path, OpenMode::Read).await.is_ok() {
         disk.remove(path).await.unwrap();
     }
