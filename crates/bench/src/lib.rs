@@ -12,6 +12,8 @@ mod report;
 mod zookeeper;
 
 pub use args::{Args, Operation};
+pub use zookeeper::fanout::{FanoutArgs, run as run_fanout};
+pub use zookeeper::scale::{ScaleArgs, run as run_scale};
 
 use anyhow::Result;
 

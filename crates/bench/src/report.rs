@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use anyhow::Result;
+use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::process::Memory;
@@ -66,6 +67,28 @@ pub(crate) struct Latency {
     pub(crate) max: f64,
 }
 
+impl Latency {
+    /// The percentiles of nanoseconds.
+    pub(crate) fn of(nanoseconds: &Histogram<u64>) -> Self {
+        let percentile = |percent| nanoseconds.value_at_quantile(percent / 100.0) as f64 / 1e3;
+        Self {
+            mean: nanoseconds.mean() / 1e3,
+            p50: percentile(50.0),
+            p90: percentile(90.0),
+            p99: percentile(99.0),
+            p999: percentile(99.9),
+            max: nanoseconds.max() as f64 / 1e3,
+        }
+    }
+}
+
+impl std::fmt::Display for Latency {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { mean, p50, p90, p99, p999, max } = self;
+        write!(f, "mean {mean:.0}  p50 {p50:.0}  p90 {p90:.0}  p99 {p99:.0}  p99.9 {p999:.0}  max {max:.0}")
+    }
+}
+
 /// A server process over the run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Process {
@@ -90,7 +113,6 @@ pub(crate) fn print(report: &Report, json: bool) -> Result<()> {
 }
 
 fn text(report: &Report) -> String {
-    let latency = &report.latency_us;
     let mut lines = vec![
         format!(
             "{} of {} B at {} x {}: {:.0} /s over {:.1} s, {:.0} B an answer",
@@ -102,10 +124,7 @@ fn text(report: &Report) -> String {
             report.secs,
             report.received_bytes_per_answer
         ),
-        format!(
-            "latency us: mean {:.0}  p50 {:.0}  p90 {:.0}  p99 {:.0}  p99.9 {:.0}  max {:.0}",
-            latency.mean, latency.p50, latency.p90, latency.p99, latency.p999, latency.max
-        ),
+        format!("latency us: {}", report.latency_us),
         format!(
             "errors {} {:?}, connections lost {}, longest pause {:.1} ms, of one connection {:.1} ms",
             report.errors,

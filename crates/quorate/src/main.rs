@@ -48,6 +48,10 @@ enum Command {
 enum Bench {
     /// Drive any ZooKeeper server with reads and writes.
     Zookeeper(bench::Args),
+    /// Tell many watchers of one change, on any ZooKeeper server.
+    Fanout(bench::FanoutArgs),
+    /// Fill any ZooKeeper server with sessions, znodes and watches.
+    Scale(bench::ScaleArgs),
 }
 
 /// Exit status: 0 done, 1 failed while running, 2 wrong usage or configuration.
@@ -59,7 +63,7 @@ fn main() -> ExitCode {
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Tree(args) => tree::run(args),
-        Command::Bench(Bench::Zookeeper(args)) => bench::run(args).map_err(failure::Failure::Running),
+        Command::Bench(bench) => run_bench(bench).map_err(failure::Failure::Running),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -73,6 +77,14 @@ fn main() -> ExitCode {
 /// Writes to standard output. A reader that has seen enough is no error.
 fn put(text: &str) {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+fn run_bench(bench: Bench) -> anyhow::Result<()> {
+    match bench {
+        Bench::Zookeeper(args) => bench::run(args),
+        Bench::Fanout(args) => bench::run_fanout(&args),
+        Bench::Scale(args) => bench::run_scale(&args),
+    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,11 @@ impl Dialer {
         Ok(Self { tls: Some(Arc::new(caller)) })
     }
 
+    /// Without TLS.
+    pub(crate) fn plain() -> Self {
+        Self { tls: None }
+    }
+
     pub(crate) async fn dial(&self, server: &str) -> Result<BoxStream> {
         let stream = SystemNetwork.connect(server).await.with_context(|| format!("connect to {server}"))?;
         match &self.tls {

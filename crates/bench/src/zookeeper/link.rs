@@ -74,6 +74,12 @@ impl Link {
         }
     }
 
+    /// The stream alone, once nothing is buffered.
+    pub(crate) fn into_stream(self) -> BoxStream {
+        debug_assert!(self.input.is_empty() && self.output.is_empty(), "what is buffered would be lost");
+        self.stream
+    }
+
     /// Writes all of `output`, in one system call if the socket takes it.
     pub(crate) async fn flush(&mut self) -> io::Result<()> {
         self.stream.write_all_buf(&mut self.output).await?;

@@ -1,11 +1,15 @@
 //! Drives any ZooKeeper server through the protocol of its clients.
 
+mod caller;
+mod crowd;
 mod dialer;
 mod driver;
+pub(crate) mod fanout;
 mod keys;
 mod link;
 mod pipeline;
 mod prefill;
+pub(crate) mod scale;
 mod series;
 mod tally;
 mod workload;

@@ -2,34 +2,38 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use zookeeper::codec::{ErrorCode, Request, SetData};
 
+use super::caller::{Caller, MADE};
 use super::dialer::Dialer;
 use super::keys::{self, Key, ROOT, SIBLINGS};
-use super::link::{Identity, Link};
-use super::pipeline::Pipeline;
 use super::workload::create;
 
 /// Connections that share the work, as far as there are parents to share.
 const CONNECTIONS: usize = 16;
-const OUTSTANDING: usize = 64;
 
 /// Makes `znodes` znodes of `data`, with their parents; those that are there already stay as they are. Returns the
 /// seconds that it took.
 pub(crate) async fn prefill(dialer: &Dialer, servers: &[String], znodes: usize, data: &[u8]) -> Result<f64> {
     let started = Instant::now();
-    let mut first = Maker::connect(dialer, &servers[0]).await?;
-    first.make(std::iter::once(ROOT.to_owned()), b"").await?;
-    if first.has(znodes).await? {
+    let mut first = Caller::connect(dialer, &servers[0]).await?;
+    first.call(&create(ROOT, b""), &MADE).await?;
+    if has(&mut first, znodes).await? {
         return Ok(0.0);
     }
-    first.make((0..keys::parents(znodes)).map(keys::parent), b"").await?;
+    first
+        .all(
+            (0..keys::parents(znodes)).map(keys::parent),
+            |caller, path| caller.send(&create(path, b"")),
+            &MADE,
+        )
+        .await?;
     let shares = CONNECTIONS.min(keys::parents(znodes));
     let work = (0..shares)
         .map(|share| make_share(dialer, &servers[share % servers.len()], share, shares, znodes, data));
     try_all(work).await.context("make the znodes before the load")?;
-    first.mark(znodes).await?;
+    first.call(&create(&mark(znodes), b""), &MADE).await?;
     Ok(started.elapsed().as_secs_f64())
 }
 
@@ -47,69 +51,17 @@ async fn make_share(
         let first = parent * SIBLINGS;
         first..(first + SIBLINGS).min(znodes)
     });
-    let mut maker = Maker::connect(dialer, server).await?;
-    maker.make(indexes.map(|index| key.set(index).to_owned()), data).await
+    let mut caller = Caller::connect(dialer, server).await?;
+    let paths = indexes.map(|index| key.set(index).to_owned());
+    caller.all(paths, |caller, path| caller.send(&create(path, data)), &MADE).await
 }
 
-/// A connection that creates.
-struct Maker {
-    link: Link,
-    pipeline: Pipeline,
-}
-
-impl Maker {
-    async fn connect(dialer: &Dialer, server: &str) -> Result<Self> {
-        let link = Link::open(dialer, server, &mut Identity::default()).await?;
-        Ok(Self { link, pipeline: Pipeline::default() })
-    }
-
-    /// Creates `paths` in order.
-    async fn make(&mut self, mut paths: impl Iterator<Item = String>, data: &[u8]) -> Result<()> {
-        loop {
-            let room = OUTSTANDING - self.pipeline.len();
-            for path in paths.by_ref().take(room) {
-                self.pipeline.send(&create(&path, data), Instant::now(), &mut self.link.output);
-            }
-            if self.pipeline.len() == 0 {
-                return Ok(());
-            }
-            self.exchange(&[ErrorCode::OK, ErrorCode::NODE_EXISTS]).await?;
-        }
-    }
-
-    /// Whether an earlier run has made all of `znodes` znodes: it has left a mark behind the last.
-    async fn has(&mut self, znodes: usize) -> Result<bool> {
-        let path = mark(znodes);
-        let set = Request::SetData(SetData { path: &path, data: Some(b""), version: -1 });
-        self.pipeline.send(&set, Instant::now(), &mut self.link.output);
-        let answered = self.exchange(&[ErrorCode::OK, ErrorCode::NO_NODE]).await?;
-        Ok(answered == ErrorCode::OK)
-    }
-
-    async fn mark(&mut self, znodes: usize) -> Result<()> {
-        self.make(std::iter::once(mark(znodes)), b"").await
-    }
-
-    /// Writes what is waiting, reads some answers, and returns the last of them.
-    async fn exchange(&mut self, allowed: &[ErrorCode]) -> Result<ErrorCode> {
-        self.link.flush().await?;
-        loop {
-            self.link.fill().await?;
-            let (mut last, mut refused) = (None, None);
-            self.pipeline.receive(&mut self.link.input, |answer| {
-                last = Some(answer.error);
-                if !allowed.contains(&answer.error) {
-                    refused = Some(answer.error);
-                }
-            })?;
-            if let Some(code) = refused {
-                bail!("the server answered {} ({})", code.name().unwrap_or("an unknown error"), code.0);
-            }
-            if let Some(code) = last {
-                return Ok(code);
-            }
-        }
-    }
+/// Whether an earlier run has made all of `znodes` znodes: it has left a mark behind the last.
+async fn has(caller: &mut Caller, znodes: usize) -> Result<bool> {
+    let path = mark(znodes);
+    let set = Request::SetData(SetData { path: &path, data: Some(b""), version: -1 });
+    let answered = caller.call(&set, &[ErrorCode::OK, ErrorCode::NO_NODE]).await?;
+    Ok(answered == ErrorCode::OK)
 }
 
 fn mark(znodes: usize) -> String {

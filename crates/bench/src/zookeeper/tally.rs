@@ -65,14 +65,18 @@ pub(crate) struct Tally {
 const LATENCY_NS_MAX: u64 = 600_000_000_000;
 const SIGNIFICANT_DIGITS: u8 = 3;
 
+/// A histogram of latencies in nanoseconds.
+pub(crate) fn latencies() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LATENCY_NS_MAX, SIGNIFICANT_DIGITS)
+        .expect("the bounds are in order and the digits at most 5")
+}
+
 impl Tally {
     /// An empty one, whose series has stretches of `series_ms`.
     pub(crate) fn new(window: Window, series_ms: u64) -> Self {
-        let latencies_ns = Histogram::new_with_bounds(1, LATENCY_NS_MAX, SIGNIFICANT_DIGITS)
-            .expect("the bounds are in order and the digits at most 5");
         Self {
             window,
-            latencies_ns,
+            latencies_ns: latencies(),
             ops: 0,
             series: Series::new(series_ms),
             received_bytes: 0,
@@ -129,15 +133,7 @@ impl Tally {
     }
 
     pub(crate) fn latency(&self) -> Latency {
-        let percentile = |percent| self.latencies_ns.value_at_quantile(percent / 100.0) as f64 / 1e3;
-        Latency {
-            mean: self.latencies_ns.mean() / 1e3,
-            p50: percentile(50.0),
-            p90: percentile(90.0),
-            p99: percentile(99.0),
-            p999: percentile(99.9),
-            max: self.latencies_ns.max() as f64 / 1e3,
-        }
+        Latency::of(&self.latencies_ns)
     }
 }
 

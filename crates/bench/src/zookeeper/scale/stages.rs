@@ -1,0 +1,149 @@
+//! The stages, one after another on the same servers.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use tokio::time::sleep;
+use zookeeper::codec::{ErrorCode, PathWatch, Request, SetData};
+
+use super::ScaleArgs;
+use super::probe::Probe;
+use super::report::Stage;
+use crate::process::{memory, usage};
+use crate::zookeeper::caller::{Caller, MADE};
+use crate::zookeeper::crowd::Crowd;
+use crate::zookeeper::dialer::Dialer;
+use crate::zookeeper::fanout::arm;
+use crate::zookeeper::keys::{Key, ROOT};
+use crate::zookeeper::prefill::prefill;
+use crate::zookeeper::workload::create;
+
+/// How long idle sessions are looked at.
+const IDLE: Duration = Duration::from_secs(20);
+
+pub(super) async fn run(args: &ScaleArgs, probe: &Probe) -> Result<Vec<Stage>> {
+    let (dialer, server) = (Dialer::plain(), &args.servers[0]);
+    let mut caller = Caller::connect(&dialer, server).await?;
+    let mut book = Book { pids: &args.pids, probe, stages: Vec::new() };
+
+    let stage = book.begin("sessions are opened")?;
+    let mut crowd = Crowd::open(&dialer, &args.servers, args.sessions).await?;
+    book.end(stage, args.sessions)?;
+    let stage = book.begin("sessions are idle and send pings")?;
+    sleep(IDLE).await;
+    book.end(stage, args.sessions)?;
+
+    let stage = book.begin("znodes are created")?;
+    prefill(&dialer, &args.servers, args.znodes, &vec![b'x'; args.size]).await?;
+    book.end(stage, args.znodes)?;
+    let directory = format!("{ROOT}/directory");
+    let stage = book.begin("children of one znode are created")?;
+    caller.call(&create(&directory, b""), &MADE).await?;
+    let children = (0..args.children).map(|child| format!("{directory}/{child:07}"));
+    caller.all(children, |caller, path| caller.send(&create(path, b"")), &MADE).await?;
+    book.end(stage, args.children)?;
+    let stage = book.begin("they are listed, by one request")?;
+    caller
+        .call(&Request::GetChildren(PathWatch { path: &directory, watch: false }), &[ErrorCode::OK])
+        .await?;
+    book.end(stage, args.children)?;
+
+    let stage = book.begin("znodes get a watch each")?;
+    watch_each(&mut crowd, args.watches).await?;
+    book.end(stage, args.watches)?;
+    let stage = book.begin("they change, and their watches tell of it")?;
+    crowd.mark();
+    let mut key = Key::new();
+    let changes = (0..args.watches).map(|index| key.set(index).to_owned());
+    caller.all(changes, |caller, path| caller.send(&change(path)), &[ErrorCode::OK]).await?;
+    crowd.told(args.watches as u64).await?;
+    book.end(stage, args.watches)?;
+
+    let watched = format!("{ROOT}/watched");
+    caller.call(&create(&watched, b""), &MADE).await?;
+    let stage = book.begin("every session watches the same znode")?;
+    arm(&mut crowd, &watched).await?;
+    book.end(stage, args.sessions)?;
+    let stage = book.begin("it changes, and every session is told")?;
+    crowd.mark();
+    caller.call(&change(&watched), &[ErrorCode::OK]).await?;
+    crowd.told(args.sessions as u64).await?;
+    book.end(stage, args.sessions)?;
+
+    let stage = book.begin("sessions are closed")?;
+    for index in 0..crowd.len() {
+        crowd.ask(index, &[Request::CloseSession]).await?;
+    }
+    crowd.answered().await?;
+    book.end(stage, args.sessions)?;
+    Ok(book.stages)
+}
+
+fn change(path: &str) -> Request<'_> {
+    Request::SetData(SetData { path, data: Some(b"changed"), version: -1 })
+}
+
+/// Has the sessions watch the first `watches` znodes, one after another.
+async fn watch_each(crowd: &mut Crowd, watches: usize) -> Result<()> {
+    let mut key = Key::new();
+    for index in 0..watches {
+        let session = index % crowd.len();
+        crowd.ask(session, &[Request::GetData(PathWatch { path: key.set(index), watch: true })]).await?;
+    }
+    crowd.answered().await
+}
+
+/// What the servers have used at a moment.
+#[derive(Clone, Copy)]
+struct Cost {
+    at: Instant,
+    cpu_seconds: f64,
+    rss_bytes: u64,
+}
+
+impl Cost {
+    fn now(pids: &[u32]) -> Result<Self> {
+        let (mut cpu_seconds, mut rss_bytes) = (0.0, 0);
+        for &pid in pids {
+            cpu_seconds += usage(pid)?.cpu_seconds;
+            rss_bytes += memory(pid)?.rss_bytes;
+        }
+        Ok(Self { at: Instant::now(), cpu_seconds, rss_bytes })
+    }
+}
+
+/// Keeps the accounts.
+struct Book<'a> {
+    pids: &'a [u32],
+    probe: &'a Probe,
+    stages: Vec<Stage>,
+}
+
+/// A stage that has begun.
+struct Begun {
+    name: &'static str,
+    before: Cost,
+}
+
+impl Book<'_> {
+    fn begin(&self, name: &'static str) -> Result<Begun> {
+        eprintln!("==> {name}");
+        self.probe.take();
+        Ok(Begun { name, before: Cost::now(self.pids)? })
+    }
+
+    fn end(&mut self, Begun { name, before }: Begun, units: usize) -> Result<()> {
+        let after = Cost::now(self.pids)?;
+        let each = |amount: f64| if units == 0 { 0.0 } else { amount / units as f64 };
+        self.stages.push(Stage {
+            name,
+            units,
+            secs: (after.at - before.at).as_secs_f64(),
+            bytes_per_unit: each(after.rss_bytes as f64 - before.rss_bytes as f64),
+            cpu_us_per_unit: each((after.cpu_seconds - before.cpu_seconds) * 1e6),
+            rss_bytes: after.rss_bytes,
+            worst: self.probe.take(),
+        });
+        Ok(())
+    }
+}
