@@ -5,6 +5,9 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 mod harness;
 
+// Under coverage every program of this package is linked with libFuzzer.
+use bolero as _;
+
 use std::time::Duration;
 
 use consensus::NodeId;

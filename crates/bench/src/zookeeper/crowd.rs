@@ -49,6 +49,8 @@ struct Seen {
     mark: Cell<Instant>,
     delays_ns: RefCell<Histogram<u64>>,
     lost: RefCell<Option<String>>,
+    /// The ends of connections are no losses any more.
+    is_closing: Cell<bool>,
     changed: Notify,
 }
 
@@ -101,6 +103,15 @@ impl Crowd {
         }
     }
 
+    /// Closes all sessions, and waits until the servers say that they are closed.
+    pub(crate) async fn close(mut self) -> Result<()> {
+        self.seen.is_closing.set(true);
+        for index in 0..self.len() {
+            self.ask(index, &[Request::CloseSession]).await?;
+        }
+        self.answered().await
+    }
+
     /// From now on events are counted, and how long they take.
     pub(crate) fn mark(&self) {
         self.seen.events.set(0);
@@ -143,6 +154,7 @@ impl Seen {
             mark: Cell::new(Instant::now()),
             delays_ns: RefCell::new(latencies()),
             lost: RefCell::new(None),
+            is_closing: Cell::new(false),
             changed: Notify::new(),
         }
     }
@@ -178,8 +190,10 @@ async fn live(mut input: ReadHalf<BoxStream>, out: Rc<Mutex<WriteHalf<BoxStream>
         why = listen(&mut input, &seen) => why,
         why = pings => why,
     };
-    seen.lost.replace(Some(why));
-    seen.changed.notify_one();
+    if !seen.is_closing.get() {
+        seen.lost.replace(Some(why));
+        seen.changed.notify_one();
+    }
 }
 
 /// Counts what comes; why no more does.

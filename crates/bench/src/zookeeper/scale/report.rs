@@ -16,7 +16,7 @@ pub(super) struct Stage {
     pub(super) secs: f64,
     /// Of all server processes, for a unit; less than nothing where memory was given back.
     pub(super) bytes_per_unit: f64,
-    /// Of all server processes, for a unit.
+    /// Of all server processes, for a unit, without what the probe costs in the same time.
     pub(super) cpu_us_per_unit: f64,
     /// Resident in all server processes at the end.
     pub(super) rss_bytes: u64,

@@ -18,14 +18,18 @@ use crate::zookeeper::keys::{Key, ROOT};
 use crate::zookeeper::prefill::prefill;
 use crate::zookeeper::workload::create;
 
-/// How long idle sessions are looked at.
-const IDLE: Duration = Duration::from_secs(20);
+/// How long servers are looked at that do nothing but for the probe and for idle sessions.
+const IDLE: Duration = Duration::from_secs(15);
 
 pub(super) async fn run(args: &ScaleArgs, probe: &Probe) -> Result<Vec<Stage>> {
     let (dialer, server) = (Dialer::plain(), &args.servers[0]);
     let mut caller = Caller::connect(&dialer, server).await?;
-    let mut book = Book { pids: &args.pids, probe, stages: Vec::new() };
+    let mut book = Book { pids: &args.pids, probe, probe_cpu: 0.0, stages: Vec::new() };
 
+    let stage = book.begin("nothing but the probe")?;
+    sleep(IDLE).await;
+    book.end(stage, 1)?;
+    book.probe_cpu = book.stages[0].cpu_us_per_unit / 1e6 / book.stages[0].secs;
     let stage = book.begin("sessions are opened")?;
     let mut crowd = Crowd::open(&dialer, &args.servers, args.sessions).await?;
     book.end(stage, args.sessions)?;
@@ -71,10 +75,7 @@ pub(super) async fn run(args: &ScaleArgs, probe: &Probe) -> Result<Vec<Stage>> {
     book.end(stage, args.sessions)?;
 
     let stage = book.begin("sessions are closed")?;
-    for index in 0..crowd.len() {
-        crowd.ask(index, &[Request::CloseSession]).await?;
-    }
-    crowd.answered().await?;
+    crowd.close().await?;
     book.end(stage, args.sessions)?;
     Ok(book.stages)
 }
@@ -116,6 +117,8 @@ impl Cost {
 struct Book<'a> {
     pids: &'a [u32],
     probe: &'a Probe,
+    /// Processor seconds a second that the probe costs the servers.
+    probe_cpu: f64,
     stages: Vec<Stage>,
 }
 
@@ -134,13 +137,15 @@ impl Book<'_> {
 
     fn end(&mut self, Begun { name, before }: Begun, units: usize) -> Result<()> {
         let after = Cost::now(self.pids)?;
+        let secs = (after.at - before.at).as_secs_f64();
+        let cpu_seconds = after.cpu_seconds - before.cpu_seconds - self.probe_cpu * secs;
         let each = |amount: f64| if units == 0 { 0.0 } else { amount / units as f64 };
         self.stages.push(Stage {
             name,
             units,
-            secs: (after.at - before.at).as_secs_f64(),
+            secs,
             bytes_per_unit: each(after.rss_bytes as f64 - before.rss_bytes as f64),
-            cpu_us_per_unit: each((after.cpu_seconds - before.cpu_seconds) * 1e6),
+            cpu_us_per_unit: each(cpu_seconds * 1e6),
             rss_bytes: after.rss_bytes,
             worst: self.probe.take(),
         });
