@@ -32,6 +32,8 @@ class QuorateNode(Node):
             *("--peer", f"127.0.0.1:{self._peer_ports[self.node_id]}"),
             *("--zookeeper", self.address),
             *("--admin", f"127.0.0.1:{self.admin_port}"),
+            # Both ways, whatever fits the machine that the tests run on.
+            *("--threads", "separate" if self.node_id % 2 else "shared"),
             *("--amqp", "off"),
             *("--kafka", "off"),
             *("--disque", "off"),

@@ -9,6 +9,7 @@ mod member;
 mod recover;
 mod restore;
 mod serve;
+mod threads;
 mod tree;
 mod whole_file;
 

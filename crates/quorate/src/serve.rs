@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::failure::Failure;
+use crate::threads::NodeThreads;
 
 /// Flags of `quorate serve`. Each is also a key of the same name in the TOML file and a variable `QUORATE_...`;
 /// flags win over variables, variables over the file.
@@ -117,6 +118,10 @@ pub(crate) struct Args {
     /// Admin HTTP: /healthz /readyz /metrics /status [default: 127.0.0.1:7070].
     #[arg(long, value_name = "ADDR")]
     admin: Option<String>,
+    /// Whether consensus has a thread of its own: separate, so that no client delays a heartbeat; shared, one thread for
+    /// everything but the disk, which is faster on few processors; auto, shared on up to two [default: auto].
+    #[arg(long, value_name = "auto|shared|separate")]
+    threads: Option<String>,
     /// When a write counts as on disk.
     #[arg(long, value_name = "always|interval")]
     fsync: Option<String>,
@@ -158,6 +163,7 @@ impl Args {
             kafka: self.kafka,
             disque: self.disque,
             admin: self.admin,
+            threads: self.threads,
             fsync: self.fsync,
             log: self.log,
         };
@@ -182,15 +188,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     for listener in &config.unavailable {
         warn!(%listener, "this protocol is not available in this version; nothing listens there");
     }
-    let clients = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_name("clients")
-        .build()
-        .context("start the threads for clients")?;
-    let consensus = ConsensusThread::start().context("start the thread for consensus")?;
-    let served = clients.block_on(serve(config, consensus.handle.clone()));
-    clients.shutdown_background();
-    served
+    let threads = NodeThreads::start(config.threads).context("start the node's threads")?;
+    threads.run(|consensus| serve(config, consensus))
 }
 
 async fn serve(config: Config, consensus: tokio::runtime::Handle) -> Result<(), Failure> {
@@ -228,23 +227,4 @@ async fn stop_signal() -> std::io::Result<&'static str> {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
     })
-}
-
-/// A thread for consensus alone, so that no client delays a heartbeat.
-struct ConsensusThread {
-    handle: tokio::runtime::Handle,
-    _stop: tokio::sync::oneshot::Sender<()>,
-}
-
-impl ConsensusThread {
-    fn start() -> std::io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let handle = runtime.handle().clone();
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        std::thread::Builder::new().name("consensus".into()).spawn(move || {
-            // Ends when the sender is dropped, with the process.
-            let _ = runtime.block_on(stopped);
-        })?;
-        Ok(Self { handle, _stop: stop })
-    }
 }

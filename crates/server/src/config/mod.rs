@@ -4,6 +4,7 @@ mod limits;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod tls_files;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use consensus::{Join, Member, NodeId};
 pub use limits::ConnectionLimits;
 pub use settings::FileSettings;
+pub use threads::Threads;
 
 /// Where a listener listens, or that it is off.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ impl Listen {
 pub struct Config {
     /// Where everything is kept.
     pub data_dir: PathBuf,
+    /// How work is dealt out to threads; `None`: as fits the machine.
+    pub threads: Option<Threads>,
     /// This node's number.
     pub node: NodeId,
     /// The voters that found the cluster, this node among them; itself alone for a single node; nobody for one that joins.
@@ -209,6 +213,7 @@ impl Config {
         };
         Ok(Self {
             data_dir: settings.data_dir.unwrap_or_else(|| "./quorate-data".into()),
+            threads: Threads::parse(settings.threads)?,
             node: NodeId(node),
             founders,
             clustered: settings.cluster.is_some(),

@@ -103,6 +103,9 @@ pub struct FileSettings {
     /// Admin HTTP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admin: Option<String>,
+    /// `auto`, `shared` or `separate`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<String>,
     /// `always` or `interval`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fsync: Option<String>,
@@ -112,7 +115,7 @@ pub struct FileSettings {
 }
 
 /// The keys that the environment may set.
-const KEYS: [&str; 32] = [
+const KEYS: [&str; 33] = [
     "data-dir",
     "node-id",
     "cluster",
@@ -143,6 +146,7 @@ const KEYS: [&str; 32] = [
     "kafka",
     "disque",
     "admin",
+    "threads",
     "fsync",
     "log",
 ];
