@@ -1,4 +1,4 @@
-//! Where tasks run: consensus has a thread of its own, so that clients, however many, never delay a heartbeat.
+//! Where tasks run: consensus can have a thread of its own, so that clients, however many, never delay a heartbeat.
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;

@@ -22,8 +22,7 @@ use crate::zookeeper::workload::create;
 const IDLE: Duration = Duration::from_secs(15);
 
 pub(super) async fn run(args: &ScaleArgs, probe: &Probe) -> Result<Vec<Stage>> {
-    let (dialer, server) = (Dialer::plain(), &args.servers[0]);
-    let mut caller = Caller::connect(&dialer, server).await?;
+    let dialer = Dialer::plain();
     let mut book = Book { pids: &args.pids, probe, probe_cpu: 0.0, stages: Vec::new() };
 
     let stage = book.begin("nothing but the probe")?;
@@ -37,9 +36,23 @@ pub(super) async fn run(args: &ScaleArgs, probe: &Probe) -> Result<Vec<Stage>> {
     sleep(IDLE).await;
     book.end(stage, args.sessions)?;
 
+    fill(args, &dialer, &mut book).await?;
+    watch_many(args, &dialer, &mut crowd, &mut book).await?;
+    watch_one(args, &dialer, &mut crowd, &mut book).await?;
+    let stage = book.begin("sessions are closed")?;
+    crowd.close().await?;
+    book.end(stage, args.sessions)?;
+    Ok(book.stages)
+}
+
+// Each of these opens its own connection, for which nobody sends pings before and after.
+
+async fn fill(args: &ScaleArgs, dialer: &Dialer, book: &mut Book<'_>) -> Result<()> {
     let stage = book.begin("znodes are created")?;
-    prefill(&dialer, &args.servers, args.znodes, &vec![b'x'; args.size]).await?;
+    prefill(dialer, &args.servers, args.znodes, &vec![b'x'; args.size]).await?;
     book.end(stage, args.znodes)?;
+
+    let mut caller = Caller::connect(dialer, &args.servers[0]).await?;
     let directory = format!("{ROOT}/directory");
     let stage = book.begin("children of one znode are created")?;
     caller.call(&create(&directory, b""), &MADE).await?;
@@ -47,51 +60,46 @@ pub(super) async fn run(args: &ScaleArgs, probe: &Probe) -> Result<Vec<Stage>> {
     caller.all(children, |caller, path| caller.send(&create(path, b"")), &MADE).await?;
     book.end(stage, args.children)?;
     let stage = book.begin("they are listed, by one request")?;
-    caller
-        .call(&Request::GetChildren(PathWatch { path: &directory, watch: false }), &[ErrorCode::OK])
-        .await?;
-    book.end(stage, args.children)?;
+    let list = Request::GetChildren(PathWatch { path: &directory, watch: false });
+    caller.call(&list, &[ErrorCode::OK]).await?;
+    book.end(stage, args.children)
+}
 
+async fn watch_many(args: &ScaleArgs, dialer: &Dialer, crowd: &mut Crowd, book: &mut Book<'_>) -> Result<()> {
+    let mut key = Key::new();
     let stage = book.begin("znodes get a watch each")?;
-    watch_each(&mut crowd, args.watches).await?;
+    for index in 0..args.watches {
+        let session = index % crowd.len();
+        crowd.ask(session, &[Request::GetData(PathWatch { path: key.set(index), watch: true })]).await?;
+    }
+    crowd.answered().await?;
     book.end(stage, args.watches)?;
+
+    let mut caller = Caller::connect(dialer, &args.servers[0]).await?;
     let stage = book.begin("they change, and their watches tell of it")?;
     crowd.mark();
-    let mut key = Key::new();
     let changes = (0..args.watches).map(|index| key.set(index).to_owned());
     caller.all(changes, |caller, path| caller.send(&change(path)), &[ErrorCode::OK]).await?;
     crowd.told(args.watches as u64).await?;
-    book.end(stage, args.watches)?;
+    book.end(stage, args.watches)
+}
 
+async fn watch_one(args: &ScaleArgs, dialer: &Dialer, crowd: &mut Crowd, book: &mut Book<'_>) -> Result<()> {
+    let mut caller = Caller::connect(dialer, &args.servers[0]).await?;
     let watched = format!("{ROOT}/watched");
     caller.call(&create(&watched, b""), &MADE).await?;
     let stage = book.begin("every session watches the same znode")?;
-    arm(&mut crowd, &watched).await?;
+    arm(crowd, &watched).await?;
     book.end(stage, args.sessions)?;
     let stage = book.begin("it changes, and every session is told")?;
     crowd.mark();
     caller.call(&change(&watched), &[ErrorCode::OK]).await?;
     crowd.told(args.sessions as u64).await?;
-    book.end(stage, args.sessions)?;
-
-    let stage = book.begin("sessions are closed")?;
-    crowd.close().await?;
-    book.end(stage, args.sessions)?;
-    Ok(book.stages)
+    book.end(stage, args.sessions)
 }
 
 fn change(path: &str) -> Request<'_> {
     Request::SetData(SetData { path, data: Some(b"changed"), version: -1 })
-}
-
-/// Has the sessions watch the first `watches` znodes, one after another.
-async fn watch_each(crowd: &mut Crowd, watches: usize) -> Result<()> {
-    let mut key = Key::new();
-    for index in 0..watches {
-        let session = index % crowd.len();
-        crowd.ask(session, &[Request::GetData(PathWatch { path: key.set(index), watch: true })]).await?;
-    }
-    crowd.answered().await
 }
 
 /// What the servers have used at a moment.
