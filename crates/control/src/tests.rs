@@ -57,15 +57,7 @@ impl ByHand {
     fn apply(&self, control: &Control) {
         let proposed = std::mem::take(&mut *self.proposed.lock());
         let commands = proposed.into_iter().map(|(own, bytes)| AppliedCommand { own: Some(own), bytes });
-        control
-            .apply(AppliedEntry {
-                time_ms: 1,
-                level: tree::LEVEL_MAX,
-                new_epoch: false,
-                members: None,
-                commands,
-            })
-            .unwrap();
+        control.apply(entry(tree::LEVEL_MAX, commands)).unwrap();
     }
 }
 
@@ -193,15 +185,7 @@ fn commands_of_other_nodes_are_nobodys_answers() {
         propose(&mut connection, &command);
         let (_, bytes) = log.proposed.lock().pop().unwrap();
         let foreign = [AppliedCommand { own: None, bytes }];
-        control
-            .apply(AppliedEntry {
-                time_ms: 1,
-                level: tree::LEVEL_MAX,
-                new_epoch: false,
-                members: None,
-                commands: foreign,
-            })
-            .unwrap();
+        control.apply(entry(tree::LEVEL_MAX, foreign)).unwrap();
         assert!(hear(&mut connection).is_empty());
         assert_eq!(control.read(|tree| tree.counters().nodes), 5);
     });
@@ -476,7 +460,7 @@ fn a_command_that_does_not_decode_stops_the_node() {
     });
 }
 
-fn entry(level: u32, commands: Vec<AppliedCommand>) -> AppliedEntry<Vec<AppliedCommand>> {
+fn entry<C>(level: u32, commands: C) -> AppliedEntry<C> {
     AppliedEntry { time_ms: 1, level, new_epoch: false, members: None, commands }
 }
 
