@@ -1,0 +1,4 @@
+//! Recipes: locks, elections, barriers, caches, discovery and queues on a ZooKeeper tree.
+//!
+//! Their znodes are laid out as Curator (Java) and kazoo (Python) lay them out, so that programs of several languages can share
+//! one lock or one registry. They work with Quorate and with Apache ZooKeeper alike.
