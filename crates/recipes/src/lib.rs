@@ -2,3 +2,7 @@
 //!
 //! Their znodes are laid out as Curator (Java) and kazoo (Python) lay them out, so that programs of several languages can share
 //! one lock or one registry. They work with Quorate and with Apache ZooKeeper alike.
+
+pub mod cache;
+mod paths;
+mod trouble;
