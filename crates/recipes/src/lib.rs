@@ -4,5 +4,9 @@
 //! one lock or one registry. They work with Quorate and with Apache ZooKeeper alike.
 
 pub mod cache;
+pub mod membership;
+mod parents;
 mod paths;
+pub mod persistent;
 mod trouble;
+mod unique;
