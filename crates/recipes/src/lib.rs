@@ -4,6 +4,7 @@
 //! one lock or one registry. They work with Quorate and with Apache ZooKeeper alike.
 
 pub mod cache;
+pub mod discovery;
 pub mod membership;
 mod parents;
 mod paths;
