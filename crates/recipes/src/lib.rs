@@ -4,10 +4,12 @@
 //! one lock or one registry. They work with Quorate and with Apache ZooKeeper alike.
 
 pub mod cache;
+pub mod config;
 pub mod discovery;
 pub mod membership;
 mod parents;
 mod paths;
 pub mod persistent;
+pub mod shared;
 mod trouble;
 mod unique;

@@ -1,7 +1,7 @@
 //! Caches become what the tree is, and tell of nothing that was not.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod support;
+mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use client::{Acl, AnyVersion, Client, CreateMode, Node};
 use recipes::cache::{Cache, CacheError, Change, Changes, Options, Scope};
-use support::{Dice, World, create, delete_tree};
+use world::{Dice, World, create, delete_tree};
 
 /// What a listener makes of what it is told.
 struct Follower {

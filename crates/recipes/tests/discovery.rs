@@ -1,12 +1,12 @@
 //! Services are found while they live, and picked as asked for.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod support;
+mod world;
 
 use recipes::discovery::{
     Discovery, DiscoveryError, Instance, Provider, ProviderOptions, ServiceType, Strategy,
 };
-use support::{World, create};
+use world::{World, create};
 
 fn instance(id: &str, port: u16) -> Instance {
     let mut instance = Instance::new("shop", id);

@@ -1,14 +1,14 @@
 //! Znodes that are kept are there, once, whatever happens; members see each other.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod support;
+mod world;
 
 use std::time::Duration;
 
 use client::{Acl, AnyVersion, Client, CreateMode};
 use recipes::membership::{Group, Layout};
 use recipes::persistent::{Options, PersistentNode, PersistentTtlNode, Rival};
-use support::{World, create};
+use world::{World, create};
 
 /// The znodes below `path`, and whose they are.
 async fn below(client: &Client, path: &str) -> Vec<(String, i64)> {

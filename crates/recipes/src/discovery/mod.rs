@@ -180,6 +180,11 @@ impl Registration {
         Ok(self.node.there().await.map(drop)?)
     }
 
+    /// Waits until it can't be kept registered any more; tells why.
+    pub async fn failed(&self) -> DiscoveryError {
+        self.node.failed().await.into()
+    }
+
     /// Ends the registration.
     ///
     /// # Errors

@@ -161,12 +161,23 @@ impl Keeper {
         ignore_absent(client.multi(&step).await.map(drop))
     }
 
-    /// Writes data that was wished for since the znode was made.
+    /// Writes data that was wished for since the znode was made, unless it has it.
     async fn bring(&mut self, client: &Client, path: &str) -> Result<(), Error> {
-        if !self.unset.is_empty() {
-            ignore_absent(client.set(path, Some(&self.data), AnyVersion).await.map(drop))?;
-            self.is_set();
+        if self.unset.is_empty() {
+            return Ok(());
         }
+        let node = match client.get(path).await {
+            // The watch tells of it.
+            Err(error) if error.kind == ErrorKind::NoNode => return Ok(()),
+            node => node?,
+        };
+        if node.data.as_deref().unwrap_or_default() != &*self.data {
+            match client.set(path, Some(&self.data), AnyVersion).await {
+                Err(error) if error.kind == ErrorKind::NoNode => return Ok(()),
+                set => set.map(drop)?,
+            }
+        }
+        self.is_set();
         Ok(())
     }
 

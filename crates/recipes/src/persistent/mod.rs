@@ -127,6 +127,15 @@ impl PersistentNode {
         }
     }
 
+    /// Waits until it can't be kept any more; tells why.
+    pub async fn failed(&self) -> Error {
+        let mut status = self.status.clone();
+        match status.wait_for(|status| matches!(status, Status::Failed(_))).await.as_deref() {
+            Ok(Status::Failed(error)) => error.clone(),
+            _ => unreachable!("a keeper says why it ends"),
+        }
+    }
+
     /// Replaces its data, now and whenever it is made again. Done when the znode has it.
     ///
     /// # Errors
