@@ -13,6 +13,9 @@ pub(crate) enum Kind {
     Persistent,
 }
 
+/// Data of no bytes, as Curator and kazoo make it: programs in Java see the absence of data as null, which few expect.
+pub(crate) const EMPTY: Option<&[u8]> = Some(&[]);
+
 /// Makes the znode at `path`, empty, and all above it, unless they are there.
 pub(crate) async fn ensure(client: &Client, path: &str, kind: Kind, acl: &[Acl]) -> Result<(), Error> {
     let mut missing = vec![path];
@@ -42,12 +45,12 @@ async fn create(client: &Client, path: &str, kind: Kind, acl: &[Acl]) -> Result<
         Kind::Container => CreateMode::Container,
         Kind::Persistent => CreateMode::Persistent,
     };
-    match client.create(path, None, acl, mode).await {
+    match client.create(path, EMPTY, acl, mode).await {
         Ok(_) => Ok(()),
         Err(error) if error.kind == ErrorKind::NodeExists => Ok(()),
         // Servers before ZooKeeper 3.5.3 have no containers.
         Err(error) if error.kind == ErrorKind::Unimplemented && kind == Kind::Container => {
-            match client.create(path, None, acl, CreateMode::Persistent).await {
+            match client.create(path, EMPTY, acl, CreateMode::Persistent).await {
                 Err(error) if error.kind != ErrorKind::NodeExists => Err(error),
                 _ => Ok(()),
             }

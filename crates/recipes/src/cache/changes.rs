@@ -58,13 +58,13 @@ impl Changes {
         loop {
             // Before looking, so that what comes between is not missed.
             let told = self.listener.told.notified();
-            match self.listener.queue.lock().take() {
-                Taken::Changes(first, rest) => {
-                    self.rest = rest;
-                    return Some(first);
-                }
-                Taken::Ended => return None,
-                Taken::Nothing => {}
+            let (taken, is_ended) = self.listener.look();
+            if let Some((first, rest)) = taken {
+                self.rest = rest;
+                return Some(first);
+            }
+            if is_ended {
+                return None;
             }
             told.await;
         }
@@ -96,13 +96,16 @@ struct Pending {
     now: Option<Node>,
 }
 
-enum Taken {
-    Changes(Change, Option<Change>),
-    Nothing,
-    Ended,
-}
+/// A change, and the rest of it if it takes two to tell.
+type Told = (Change, Option<Change>);
 
 impl Listener {
+    /// What is to be told next, if anything, and whether nothing more will be.
+    fn look(&self) -> (Option<Told>, bool) {
+        let mut queue = self.queue.lock();
+        (queue.take(), queue.is_ended)
+    }
+
     /// A znode went from one state to another.
     pub(super) fn tell(&self, path: &Arc<str>, old: Option<&Node>, new: Option<&Node>) {
         self.queue.lock().put(path, old, new);
@@ -130,21 +133,21 @@ impl Queue {
         self.order.push_back(Item::Znode(Arc::clone(path)));
     }
 
-    fn take(&mut self) -> Taken {
+    fn take(&mut self) -> Option<Told> {
         while let Some(item) = self.order.pop_front() {
-            let Item::Znode(path) = item else { return Taken::Changes(Change::Initialized, None) };
+            let Item::Znode(path) = item else { return Some((Change::Initialized, None)) };
             let pending = self.pending.remove(&path).expect("what is in the order is pending");
-            if let Some((first, rest)) = pending.told_as(path) {
-                return Taken::Changes(first, rest);
+            if let Some(told) = pending.told_as(path) {
+                return Some(told);
             }
         }
-        if self.is_ended { Taken::Ended } else { Taken::Nothing }
+        None
     }
 }
 
 impl Pending {
     /// Nothing, if what came has gone again.
-    fn told_as(self, path: Arc<str>) -> Option<(Change, Option<Change>)> {
+    fn told_as(self, path: Arc<str>) -> Option<Told> {
         match (self.told, self.now) {
             (None, None) => None,
             (None, Some(node)) => Some((Change::Created { path, node }, None)),

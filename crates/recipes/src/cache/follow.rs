@@ -305,7 +305,8 @@ impl Shared {
     }
 
     fn end(&self, failure: CacheError) {
-        self.entries.lock().on_ended();
+        // Whoever is told that it has ended may ask why.
         self.status.send_replace(Status::Failed(failure));
+        self.entries.lock().on_ended();
     }
 }

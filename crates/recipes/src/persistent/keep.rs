@@ -231,13 +231,11 @@ impl Keeper {
     }
 }
 
-/// The path of the child that was made under this protection, if it was.
-pub(crate) async fn find_protected(
-    client: &Client,
-    path: &str,
-    protection: &str,
-) -> Result<Option<String>, Error> {
+/// The path of the child that was made under this protection, if it was, as the leader has it: the server may not have seen yet
+/// what this session did on another.
+async fn find_protected(client: &Client, path: &str, protection: &str) -> Result<Option<String>, Error> {
     let parent = paths::parent(path).unwrap_or("/");
+    client.sync(parent).await?;
     match client.children(parent).await {
         Ok((names, _)) => {
             let ours = names.into_iter().find(|name| name.starts_with(protection));

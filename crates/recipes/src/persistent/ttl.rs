@@ -7,7 +7,7 @@ use client::{Acl, AnyVersion, Client, CreateMode, Error, ErrorKind, Sessions};
 use runtime::{Pool, Task};
 
 use super::{Options, PersistentNode};
-use crate::parents::{Kind, ensure};
+use crate::parents::{EMPTY, Kind, ensure};
 use crate::paths;
 use crate::trouble::{is_over, may_pass};
 
@@ -91,7 +91,7 @@ impl Toucher {
     }
 
     async fn touch(&self, client: &Client) -> Result<(), Error> {
-        match client.set(&self.path, None, AnyVersion).await {
+        match client.set(&self.path, EMPTY, AnyVersion).await {
             Ok(_) => return Ok(()),
             Err(error) if error.kind == ErrorKind::NoNode => {}
             Err(error) => return Err(error),
@@ -99,7 +99,7 @@ impl Toucher {
         if let Some(parent) = paths::parent(&self.path) {
             ensure(client, parent, Kind::Container, &self.acl).await?;
         }
-        match client.create(&self.path, None, &self.acl, CreateMode::Ttl(self.ttl)).await {
+        match client.create(&self.path, EMPTY, &self.acl, CreateMode::Ttl(self.ttl)).await {
             Err(error) if error.kind != ErrorKind::NodeExists => Err(error),
             _ => Ok(()),
         }

@@ -45,7 +45,7 @@ pub enum SharedError {
         /// The znode.
         path: String,
         /// How the answer was lost.
-        why: Error,
+        why: Box<Error>,
     },
     /// The sum is no such number.
     #[error("the sum is too large for the numbers in {path}")]
@@ -305,7 +305,7 @@ impl<F: Format> Shared<F> {
                     continue;
                 }
                 Err(error) if error.kind != ErrorKind::NoNode => Err(error.into()),
-                _ => Err(SharedError::Unknown { path: self.inner.path.clone(), why: why.clone() }),
+                _ => Err(SharedError::Unknown { path: self.inner.path.clone(), why: Box::new(why.clone()) }),
             };
         }
     }

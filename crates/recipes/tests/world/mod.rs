@@ -48,9 +48,17 @@ impl World {
     /// Breaks something between a host and the nodes, or ends its session.
     pub(crate) async fn disturb(&mut self, host: &Host, sessions: &Sessions) {
         match self.dice.below(6) {
+            0 => self.expire(sessions).await,
+            _ => self.disconnect(host).await,
+        }
+    }
+
+    /// Breaks something between a host and the nodes. A session ends only of silence, as it does where nobody ends it by force: whoever
+    /// is cut off can know before it is over.
+    pub(crate) async fn disconnect(&mut self, host: &Host) {
+        match self.dice.below(5) {
             0 => host.cut(),
             1 => host.lose_answers(),
-            2 => self.expire(sessions).await,
             3 => {
                 host.take_down();
                 let seconds = self.dice.below(30);
