@@ -2,6 +2,7 @@
 
 mod admin;
 mod backup;
+mod connection;
 mod failure;
 mod identities;
 mod logging;
@@ -9,6 +10,8 @@ mod member;
 mod recover;
 mod restore;
 mod serve;
+mod service;
+mod signals;
 mod threads;
 mod tree;
 mod whole_file;
@@ -40,6 +43,8 @@ enum Command {
     Restore(restore::Args),
     /// Read, change, export and import the tree of this or any ZooKeeper server.
     Tree(tree::Args),
+    /// Register services, find them, and follow who offers them.
+    Service(service::Args),
     /// Measure this or another server.
     #[command(subcommand)]
     Bench(Bench),
@@ -64,6 +69,7 @@ fn main() -> ExitCode {
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Tree(args) => tree::run(args),
+        Command::Service(args) => service::run(&args),
         Command::Bench(bench) => run_bench(bench).map_err(failure::Failure::Running),
     };
     match outcome {

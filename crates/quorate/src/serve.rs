@@ -6,10 +6,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use runtime::{Runtime, SystemClock, SystemDisk, SystemEntropy, SystemNetwork, TokioPools};
 use server::{Config, FileSettings, Node};
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::failure::Failure;
+use crate::signals;
 use crate::threads::NodeThreads;
 
 /// Flags of `quorate serve`. Each is also a key of the same name in the TOML file and a variable `QUORATE_...`;
@@ -205,7 +205,7 @@ async fn serve(config: Config, consensus: tokio::runtime::Handle) -> Result<(), 
     let node = Node::start(runtime, config).await.map_err(failed)?;
     tokio::select! {
         biased;
-        signal = stop_signal() => {
+        signal = signals::stop() => {
             info!(signal = signal.context("listen for signals")?, "stopping");
             node.stop().await;
             info!("stopped");
@@ -217,14 +217,4 @@ async fn serve(config: Config, consensus: tokio::runtime::Handle) -> Result<(), 
             Err(Failure::Running(anyhow::anyhow!("this node can't go on: {why}")))
         }
     }
-}
-
-async fn stop_signal() -> std::io::Result<&'static str> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(tokio::select! {
-        biased;
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
 }
