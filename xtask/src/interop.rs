@@ -40,6 +40,8 @@ enum Suite {
     Java,
     /// Curator's recipes while nodes are killed
     Curator,
+    /// Rust's discovery, caches, counters and queues, and Curator's and kazoo's on the same paths, while nodes are killed
+    SharedData,
     /// Go's client, also while nodes are killed
     Go,
     /// JavaScript's client, also while nodes are killed
@@ -74,6 +76,7 @@ impl Suite {
             ],
             Suite::Java => &["test_java.py"],
             Suite::Curator => &["test_curator.py"],
+            Suite::SharedData => &["test_shared_data.py"],
             Suite::Go => &["test_go.py"],
             Suite::Node => &["test_node.py"],
             Suite::Faults => &["test_audit.py", "test_faults.py"],
@@ -97,6 +100,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     pytest.arg("--rootdir=.").arg(format!("--java={}", java()?.display()));
     if args.includes(Suite::Go) {
         pytest.arg(format!("--go={}", builds::go()?.display()));
+    }
+    if args.includes(Suite::SharedData) {
+        pytest.arg(format!("--data-driver={}", builds::data_driver()?.display()));
     }
     if args.includes(Suite::Node) {
         pytest.arg(format!("--node={}", builds::node()?.display()));
