@@ -247,3 +247,43 @@ fn a_cache_ends_with_its_sessions() {
         assert!(matches!(cache.failure(), Some(CacheError::Client(_))));
     });
 }
+
+/// On a machine with several processors, events and answers reach the cache while it looks at others.
+#[test]
+fn on_several_threads_a_cache_follows_znodes_that_come_and_go_as_fast_as_they_can() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let world = World::start(1, 1);
+        let sessions = world.sessions(&world.ensemble.host()).await;
+        let client = world.witness().await;
+        create(&client, "/c", b"").await;
+        let cache = Cache::open(&sessions, "/c", Scope::Tree).await.unwrap();
+        let mut follower = Follower::new(&cache);
+        let acl = Acl::open();
+        for number in 0..1500_u32 {
+            let data = number.to_string().into_bytes();
+            let path = format!("/c/{}", number % 3);
+            let made = client.create(&path, Some(&data), &acl, CreateMode::Persistent);
+            let (set, gone) = (client.set(&path, Some(&data), AnyVersion), client.delete(&path, AnyVersion));
+            // All at once, so that answers and events come in heaps.
+            let (made, set, gone) = futures::join!(made, set, gone);
+            assert!(made.is_ok() && set.is_ok() && gone.is_ok());
+            if number % 50 == 0 {
+                follower.take(&world, true).await;
+            }
+        }
+        create(&client, "/c/last", b"x").await;
+        let clock = world.ensemble.runtime().clock.clone();
+        let caught_up = async {
+            while cache.get("/c/last").is_none() || cache.len() > 2 {
+                clock.sleep(Duration::from_millis(5)).await;
+            }
+        };
+        clock.timeout(Duration::from_secs(20), caught_up).await.unwrap();
+        follower.take(&world, false).await;
+        let held = cache.all();
+        let held = content(held.iter().map(|(path, node)| (path, node)));
+        assert_eq!(held, truth(&client, "/c", Scope::Tree).await);
+        assert_eq!(held, content(&follower.content));
+    });
+}
