@@ -5,7 +5,7 @@ mod builds;
 use anyhow::Result;
 use clap::ValueEnum;
 
-pub(crate) use builds::java;
+pub(crate) use builds::{go, java};
 
 use crate::shell::{program, quorate_binary, root, step};
 

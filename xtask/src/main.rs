@@ -35,6 +35,8 @@ enum Command {
     BenchCompare(compare::Args),
     /// Draw throughput over time while nodes die and come back, of Quorate and ZooKeeper
     BenchFailures(compare::failures::Args),
+    /// Measure the Rust client side by side with those of other languages
+    BenchClients(compare::clients::Args),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Mutants(args) => mutants::run(&args),
         Command::BenchCompare(args) => compare::run(&args),
         Command::BenchFailures(args) => compare::failures::run(&args),
+        Command::BenchClients(args) => compare::clients::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

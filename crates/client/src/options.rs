@@ -65,6 +65,13 @@ impl Identity {
     pub fn digest(user: &str, password: &str) -> Self {
         Self { scheme: "digest".into(), proof: format!("{user}:{password}").into_bytes() }
     }
+
+    /// No identity, but the wish that every read of the session sees all that was committed anywhere before it was asked, for
+    /// the price of a message to the leader and back. It goes with the identities because that is how Quorate is told
+    /// (`addauth reads linearizable`); ZooKeeper ends sessions that say so.
+    pub fn linearizable_reads() -> Self {
+        Self { scheme: "reads".into(), proof: b"linearizable".to_vec() }
+    }
 }
 
 impl fmt::Debug for Identity {

@@ -5,9 +5,9 @@ mod support;
 
 use std::time::Duration;
 
-use client::{Acl, Client, CreateMode, Effect, ErrorKind, Options, State};
+use client::{Acl, Client, CreateMode, Effect, ErrorKind, Identity, Options, State};
 use embedded::{Ensemble, run};
-use support::{connect, pause};
+use support::{connect, connect_with, pause};
 
 async fn ephemeral(client: &Client, path: &str) {
     client.create(path, None, &Acl::open(), CreateMode::Ephemeral).await.unwrap();
@@ -153,5 +153,25 @@ fn a_server_that_takes_the_session_and_drops_it_is_not_pestered() {
         let connects = world.connects() - before;
         assert!((5..60).contains(&connects), "{connects} in ten seconds");
         assert!(client.exists("/").await.unwrap().is_some());
+    });
+}
+
+#[test]
+fn a_session_may_want_reads_that_are_as_new_as_any() {
+    run(async {
+        let world = Ensemble::start(3);
+        let options = Options { identities: vec![Identity::linearizable_reads()], ..Options::default() };
+        let (writer, local) = (connect(&world, "n1").await, connect(&world, "n2").await);
+        let linearizable = connect_with(&world, "n2", options).await;
+        world.log().hold(2);
+        let made = writer.create("/new", None, &Acl::open(), CreateMode::Persistent).await;
+        made.unwrap();
+        assert_eq!(local.exists("/new").await.unwrap(), None, "it is answered by a server that is behind");
+        let caught_up = async {
+            world.runtime().clock.sleep(Duration::from_millis(300)).await;
+            world.log().release(2);
+        };
+        let (found, ()) = tokio::join!(linearizable.exists("/new"), caught_up);
+        assert!(found.unwrap().is_some());
     });
 }

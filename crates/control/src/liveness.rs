@@ -51,11 +51,11 @@ impl Control {
         self.reach.lock().last(self.zxid())
     }
 
-    /// When each session will have been silent for too long if nothing is heard of it, in milliseconds from now and rounded up
-    /// to a tick, as the leader knows it; `None` on other nodes.
-    pub fn session_deadlines(&self) -> Option<BTreeMap<u64, Vec<SessionId>>> {
+    /// When each session will have been silent for too long if nothing is heard of it, in milliseconds from when the leader last
+    /// looked, every half tick, rounded up to a multiple of `granule`; `None` on nodes that do not lead.
+    pub fn session_deadlines(&self, granule: Duration) -> Option<BTreeMap<u64, Vec<SessionId>>> {
         self.follow_leadership();
-        Some(self.leading.lock().as_ref()?.tracker.deadlines())
+        Some(self.leading.lock().as_ref()?.tracker.deadlines(granule))
     }
 
     /// Whether this node has lost contact with the leader, or was taken out: it tells what was. Reports to the leader go out

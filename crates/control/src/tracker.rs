@@ -73,12 +73,13 @@ impl SessionTracker {
         self.sessions.remove(&session);
     }
 
-    /// The sessions by how many milliseconds of silence they have left, rounded up to a tick so that there are few groups.
-    pub fn deadlines(&self) -> BTreeMap<u64, Vec<SessionId>> {
-        let tick = self.tick.as_millis().max(1);
+    /// The sessions by how many milliseconds of silence they had left at the last step, rounded up to a multiple of `granule`
+    /// so that there are few groups.
+    pub fn deadlines(&self, granule: Duration) -> BTreeMap<u64, Vec<SessionId>> {
+        let granule = granule.as_millis().max(1);
         let mut found: BTreeMap<u64, Vec<SessionId>> = BTreeMap::new();
         for (session, watched) in &self.sessions {
-            let left_ms = watched.deadline.saturating_sub(self.clock).as_millis().div_ceil(tick) * tick;
+            let left_ms = watched.deadline.saturating_sub(self.clock).as_millis().div_ceil(granule) * granule;
             found.entry(u64::try_from(left_ms).unwrap_or(u64::MAX)).or_default().push(*session);
         }
         found

@@ -3,6 +3,7 @@
 //! Both sync every write to the same disk, and the load generator shares the processors with the servers. What counts
 //! is the ratio of medians: absolute numbers say more about the machine.
 
+pub(crate) mod clients;
 mod cluster;
 mod constant;
 pub(crate) mod failures;

@@ -53,16 +53,17 @@ pub(super) fn data_driver() -> Result<PathBuf> {
     Ok(target().join("release/examples/data_driver"))
 }
 
-/// The folder with the program that drives servers with Go's client. Go itself knows what is up to date.
-pub(super) fn go() -> Result<PathBuf> {
+/// The folder with the programs that use Go's client. Go itself knows what is up to date.
+pub(crate) fn go() -> Result<PathBuf> {
     let build = target().join("interop-go");
     step(
         "build the Go client",
         program("go")
             .current_dir(root().join("interop/go"))
             .args(["build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-o"])
-            .arg(build.join("interop"))
-            .arg("."),
+            // A folder, for each program under its own name.
+            .arg(format!("{}/", build.display()))
+            .arg("./..."),
     )?;
     Ok(build)
 }

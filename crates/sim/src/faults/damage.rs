@@ -59,6 +59,8 @@ const TRIES: u32 = 300;
 
 impl Damage {
     fn begin(scene: Scene<'_>, way: Way) -> Option<Box<dyn Active>> {
+        // Not while another fault is about to lose a node, even this one.
+        scene.roster.may_change().then_some(())?;
         let may = |node: &u64| scene.roster.can_lose(scene.world, *node);
         let nodes: Vec<u64> = scene.free_nodes().into_iter().filter(may).collect();
         let node = nodes.choose(scene.rng).copied()?;

@@ -1,13 +1,15 @@
 //! The leader ends a session at the moment at which its client comes back.
 //!
-//! Clients are held until the leader decides that the first of their sessions is over. Then either that leader is cut off
-//! before the others hear of it, and clients that were silent are heard by its successor; or replication becomes slow, and
-//! the clients come back just before the leader's next decision, so that its sessions are attached again on the way.
+//! Clients are held for so long that their sessions end. Either the leader is cut off when it has decided on the first of
+//! them, before the others hear of it, and clients that were silent are heard by its successor; or replication becomes slow
+//! shortly before a decision, and the clients come back within that time, so that the leader decides on sessions that are
+//! being attached again.
 
 use std::time::Duration;
 
 use rand::Rng;
 use rand::rngs::StdRng;
+use tree::SessionId;
 
 use super::network::{Cut, Slow};
 use super::{Active, Roster, Scene};
@@ -33,10 +35,20 @@ enum Way {
 enum Stage {
     /// Clients are held. What counts is the first end that is decided `from` then on; this leader has decided so many.
     Held { from: Duration, by: Duration, leader: u64, decided: u64 },
+    /// Clients are held until the leader is about to decide, which shows in how little this session has left.
+    Waiting { from: Duration, by: Duration, next: Option<Next> },
     /// The leader is cut off, or slow, until then; clients go on at that time.
     Met { leader: u64, until: Duration, release_at: Duration, fault: Box<dyn Active> },
     /// It is over.
     Over,
+}
+
+/// What a leader will decide next.
+#[derive(Clone, Copy)]
+struct Next {
+    leader: u64,
+    session: SessionId,
+    left: Duration,
 }
 
 /// The shortest timeout of sessions, less what the leader may not have heard yet when clients are held. What it ends before is
@@ -49,7 +61,7 @@ const DECIDES_EVERY: Duration = Duration::from_secs(1);
 /// The end of a session whose client was silent for long is excused for its timeout; most are shorter than this.
 const CUT_OFF_FOR: Duration = Duration::from_secs(5);
 /// So that a write takes long enough to be overtaken, and followers still hear their leader often enough.
-const SLOW: Duration = Duration::from_millis(150);
+const SLOW: Duration = Duration::from_millis(250);
 
 impl Expiry {
     fn meet(&mut self, world: &mut World, leader: u64) -> Option<Stage> {
@@ -64,11 +76,17 @@ impl Expiry {
             },
             Way::Attached(before) => Stage::Met {
                 leader,
-                until: now + DECIDES_EVERY + SLOW,
+                until: now + DECIDES_EVERY + SLOW * 2,
                 release_at: now + DECIDES_EVERY - before,
                 fault: Slow::to_peers(world, leader, SLOW),
             },
         })
+    }
+
+    /// Whether a leader has just looked at its sessions, without ending the one that it will end when it next looks.
+    fn is_about_to_decide(now: Next, before: Next) -> bool {
+        let same = (now.leader, now.session) == (before.leader, before.session);
+        same && now.left < before.left && (Duration::from_millis(1)..=DECIDES_EVERY).contains(&now.left)
     }
 
     fn is_over(&mut self, world: &mut World, roster: &mut Roster) -> bool {
@@ -80,6 +98,18 @@ impl Expiry {
                 } else if world.elapsed() < by {
                     let leader = world.leader().unwrap_or(leader);
                     self.stage = Stage::Held { from, by, leader, decided: decided_by(world, leader) };
+                }
+            }
+            Stage::Waiting { from, by, next: before } => {
+                let next = next_of(world);
+                let elapsed = world.elapsed();
+                if let (Some(now), Some(before)) = (next, before)
+                    && Self::is_about_to_decide(now, before)
+                    && elapsed + DECIDES_EVERY >= from
+                {
+                    self.stage = self.meet(world, now.leader).unwrap_or(Stage::Over);
+                } else if elapsed < by {
+                    self.stage = Stage::Waiting { from, by, next };
                 }
             }
             Stage::Met { leader, until, release_at, fault } => {
@@ -107,6 +137,14 @@ fn decided_by(world: &World, node: u64) -> u64 {
     world.machine(node).view().map_or(0, expired)
 }
 
+/// The session that the leader will end first if it hears nothing more.
+fn next_of(world: &World) -> Option<Next> {
+    let leader = world.leader()?;
+    let deadlines = world.machine(leader).view()?.control.session_deadlines(Duration::from_millis(1))?;
+    let (left_ms, sessions) = deadlines.first_key_value()?;
+    Some(Next { leader, session: *sessions.first()?, left: Duration::from_millis(*left_ms) })
+}
+
 impl Active for Expiry {
     fn watch_with(&mut self, world: &mut World, roster: &mut Roster, _rng: &mut StdRng) -> bool {
         self.is_over(world, roster)
@@ -120,7 +158,7 @@ impl Active for Expiry {
         world.client_gate(self.client_host).open();
         match self.stage {
             Stage::Met { fault, .. } => self.bites + fault.end(world, roster),
-            Stage::Held { .. } | Stage::Over => self.bites,
+            Stage::Held { .. } | Stage::Waiting { .. } | Stage::Over => self.bites,
         }
     }
 
@@ -128,7 +166,7 @@ impl Active for Expiry {
     fn nodes(&self) -> Vec<u64> {
         match self.stage {
             Stage::Met { leader, .. } => vec![leader],
-            Stage::Held { .. } | Stage::Over => Vec::new(),
+            Stage::Held { .. } | Stage::Waiting { .. } | Stage::Over => Vec::new(),
         }
     }
 }
@@ -144,7 +182,10 @@ fn begin(scene: Scene<'_>, way: Way) -> Option<Box<dyn Active>> {
     tracing::info!(host = %Host::Client(client_host), "held");
     let now = scene.world.elapsed();
     let (from, by) = (now + DECIDES_AFTER, now + DECIDES_WITHIN);
-    let stage = Stage::Held { from, by, leader, decided: decided_by(scene.world, leader) };
+    let stage = match way {
+        Way::Deposed => Stage::Held { from, by, leader, decided: decided_by(scene.world, leader) },
+        Way::Attached(_) => Stage::Waiting { from, by, next: None },
+    };
     Some(Box::new(Expiry { client_host, way, stage, bites: 0 }))
 }
 
@@ -153,7 +194,7 @@ pub(super) fn of_deposed(scene: Scene<'_>) -> Option<Box<dyn Active>> {
 }
 
 pub(super) fn of_attached(scene: Scene<'_>) -> Option<Box<dyn Active>> {
-    const BEFORE_MS: std::ops::Range<u64> = 30..400;
+    const BEFORE_MS: std::ops::Range<u64> = 20..250;
     let before = Duration::from_millis(scene.rng.random_range(BEFORE_MS));
     begin(scene, Way::Attached(before))
 }

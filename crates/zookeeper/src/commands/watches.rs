@@ -37,7 +37,7 @@ pub(super) fn by_path(server: &Server, _: &LogStatus) -> Outcome {
 /// When sessions will expire is known to the leader alone, here in milliseconds since the Unix epoch.
 pub(super) fn dump(server: &Server, _: &LogStatus) -> Outcome {
     let now_ms = server.runtime.clock.wall_ms();
-    let deadlines = server.control.session_deadlines().unwrap_or_default();
+    let deadlines = server.control.session_deadlines(server.control.config().tick).unwrap_or_default();
     let expiries: BTreeMap<String, Vec<i64>> = deadlines
         .into_iter()
         .map(|(left_ms, sessions)| {

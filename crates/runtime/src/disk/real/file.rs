@@ -4,7 +4,9 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
+use super::direct::{Direct, Durable};
 use super::worker::Worker;
 use super::{blocking, calls};
 use crate::BoxFuture;
@@ -14,12 +16,14 @@ use crate::disk::File;
 pub(super) struct SystemFile {
     file: Arc<std::fs::File>,
     worker: Worker,
+    /// Used by the worker's thread alone.
+    direct: Arc<Mutex<Direct>>,
 }
 
 impl SystemFile {
     pub(super) fn new(file: std::fs::File) -> Self {
         let file = Arc::new(file);
-        Self { worker: Worker::new(Arc::clone(&file)), file }
+        Self { worker: Worker::new(Arc::clone(&file)), file, direct: Arc::default() }
     }
 }
 
@@ -38,10 +42,8 @@ impl File for SystemFile {
     }
 
     fn write_and_sync(&self, offset: u64, parts: Vec<Bytes>) -> BoxFuture<'_, io::Result<()>> {
-        self.worker.run(move |file| {
-            calls::write(file, offset, parts)?;
-            calls::sync(file)
-        })
+        let direct = Arc::clone(&self.direct);
+        self.worker.run(move |file| write_and_sync(file, &direct, offset, parts))
     }
 
     fn write_sync_and_mark(
@@ -51,13 +53,15 @@ impl File for SystemFile {
         mark_offset: u64,
         mark: Bytes,
     ) -> BoxFuture<'_, io::Result<()>> {
-        let work = move |file: &std::fs::File| {
-            calls::write(file, offset, parts)?;
-            calls::sync(file)
-        };
-        self.worker.run_and_then(work, move |file| {
+        let direct = Arc::clone(&self.direct);
+        let marking = Arc::clone(&self.direct);
+        let work = move |file: &std::fs::File| write_and_sync(file, &direct, offset, parts);
+        // A write to where the mark would be says what it would say.
+        self.worker.run_and_when_idle(work, move |file| {
+            let mark = vec![mark];
+            let done = marking.lock().write(file, mark_offset, &mark, Durable::No);
             // A disk that fails here fails the next write too.
-            let _untold = calls::write(file, mark_offset, vec![mark]);
+            let _untold = done.unwrap_or_else(|| calls::write(file, mark_offset, mark));
         })
     }
 
@@ -73,4 +77,17 @@ impl File for SystemFile {
     fn allocate(&self, len: u64) -> BoxFuture<'_, io::Result<()>> {
         self.worker.run(move |file| calls::allocate(file, len))
     }
+}
+
+fn write_and_sync(
+    file: &std::fs::File,
+    direct: &Mutex<Direct>,
+    offset: u64,
+    parts: Vec<Bytes>,
+) -> io::Result<()> {
+    if let Some(done) = direct.lock().write(file, offset, &parts, Durable::Yes) {
+        return done;
+    }
+    calls::write(file, offset, parts)?;
+    calls::sync(file)
 }

@@ -1,6 +1,7 @@
 //! Files of the operating system.
 
 mod calls;
+mod direct;
 mod file;
 #[cfg(test)]
 mod tests;

@@ -86,3 +86,52 @@ fn a_lock_excludes_until_dropped() {
         SystemDisk.lock(&path).await.unwrap();
     });
 }
+
+const BLOCK: usize = 4096;
+
+fn blocks(byte: u8, count: usize) -> Bytes {
+    vec![byte; BLOCK * count].into()
+}
+
+#[test]
+fn whole_blocks_and_other_bytes_read_back_alike() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let file = create(&SystemDisk, &dir, "a").await;
+        file.allocate(64 * BLOCK as u64).await.unwrap();
+        let mut expected = vec![0; 64 * BLOCK];
+        // Past the cache and through it in turns, over each other.
+        for round in 0..40_u8 {
+            let at = usize::from(round) * 7 % 50 * BLOCK + if round % 3 == 0 { 100 } else { 0 };
+            let parts =
+                vec![blocks(round, 1), Bytes::from(vec![round; 1000]), Bytes::from(vec![round; 3096])];
+            let bytes = parts.concat();
+            expected[at..at + bytes.len()].copy_from_slice(&bytes);
+            file.write_and_sync(at as u64, parts).await.unwrap();
+            assert_eq!(file.read_at(0, expected.len()).await.unwrap(), expected, "round {round}");
+        }
+        assert_eq!(file.len().await.unwrap(), expected.len() as u64);
+    });
+}
+
+#[test]
+fn a_mark_is_written_when_nothing_follows_and_superseded_by_what_does() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let file = create(&SystemDisk, &dir, "a").await;
+        file.allocate(16 * BLOCK as u64).await.unwrap();
+        for at in 0..4 {
+            let here = at * BLOCK as u64;
+            let behind = here + BLOCK as u64;
+            file.write_sync_and_mark(here, vec![blocks(7, 1)], behind, blocks(9, 1)).await.unwrap();
+        }
+        // What is given next and is no such write comes behind the mark.
+        file.sync_data().await.unwrap();
+        let expected = [vec![7; 4 * BLOCK], vec![9; BLOCK], vec![0; BLOCK]].concat();
+        assert_eq!(file.read_at(0, 6 * BLOCK).await.unwrap(), expected);
+        file.write_sync_and_mark(0, vec![blocks(1, 1)], BLOCK as u64, blocks(2, 1)).await.unwrap();
+        while file.read_at(BLOCK as u64, 1).await.unwrap()[0] != 2 {
+            tokio::task::yield_now().await;
+        }
+    });
+}

@@ -17,8 +17,18 @@ use crate::BoxFuture;
 
 /// How long a thread waits for the next write before it ends.
 const IDLE: Duration = Duration::from_secs(5);
+/// How long it waits before it does what is to be done when nothing else is.
+const PAUSE: Duration = Duration::from_millis(2);
 
-type Job = Box<dyn FnOnce(&File) + Send>;
+/// What is given to the thread, and perhaps leaves something to be done when nothing else is.
+struct Job {
+    work: Work,
+    /// What is left of the job before need not be done.
+    supersedes: bool,
+}
+
+type Work = Box<dyn FnOnce(&File) -> Option<Leftover> + Send>;
+type Leftover = Box<dyn FnOnce(&File) + Send>;
 
 /// Runs what it is given on a thread, in order.
 pub(super) struct Worker {
@@ -37,25 +47,36 @@ impl Worker {
         &self,
         work: impl FnOnce(&File) -> io::Result<()> + Send + 'static,
     ) -> BoxFuture<'static, io::Result<()>> {
-        self.run_and_then(work, |_| {})
+        self.give(false, move |file| (work(file), None))
     }
 
-    /// As [`Worker::run`]; then, when the result is out and if it is not an error, `after`.
-    pub(super) fn run_and_then(
+    /// As [`Worker::run`]; then, unless the result is an error, `later`, when nothing was given for a moment. If the next that is
+    /// given is given by this method too, not at all.
+    pub(super) fn run_and_when_idle(
         &self,
         work: impl FnOnce(&File) -> io::Result<()> + Send + 'static,
-        after: impl FnOnce(&File) + Send + 'static,
+        later: impl FnOnce(&File) + Send + 'static,
+    ) -> BoxFuture<'static, io::Result<()>> {
+        self.give(true, move |file| {
+            let result = work(file);
+            let leftover = result.is_ok().then(|| Box::new(later) as Leftover);
+            (result, leftover)
+        })
+    }
+
+    fn give(
+        &self,
+        supersedes: bool,
+        work: impl FnOnce(&File) -> (io::Result<()>, Option<Leftover>) + Send + 'static,
     ) -> BoxFuture<'static, io::Result<()>> {
         let (sender, receiver) = oneshot::channel();
-        let started = self.send(Box::new(move |file| {
-            let result = work(file);
-            let is_done = result.is_ok();
+        let work = Box::new(move |file: &File| {
+            let (result, leftover) = work(file);
             // The receiver is gone when the caller was cancelled: nobody wants the result.
             let _ = sender.send(result);
-            if is_done {
-                after(file);
-            }
-        }));
+            leftover
+        });
+        let started = self.send(Job { work, supersedes });
         Box::pin(async move {
             started?;
             receiver
@@ -101,17 +122,20 @@ impl Drop for Worker {
 }
 
 fn work_until_idle(file: &File, receiver: &Receiver<Job>, jobs: &Mutex<Option<Sender<Job>>>) {
+    let mut leftover = None;
     loop {
-        match receiver.recv_timeout(IDLE) {
-            Ok(job) => job(file),
-            Err(RecvTimeoutError::Disconnected) => return,
+        let patience = if leftover.is_some() { PAUSE } else { IDLE };
+        match receiver.recv_timeout(patience) {
+            Ok(job) => leftover = work_on(file, job, leftover),
+            Err(RecvTimeoutError::Disconnected) => return finish(file, leftover),
+            Err(RecvTimeoutError::Timeout) if leftover.is_some() => finish(file, leftover.take()),
             Err(RecvTimeoutError::Timeout) => {
                 let mut jobs = jobs.lock();
                 // A job may have come between the timeout and the lock.
                 match receiver.try_recv() {
                     Ok(job) => {
                         drop(jobs);
-                        job(file);
+                        leftover = work_on(file, job, None);
                     }
                     Err(TryRecvError::Disconnected) => return,
                     Err(TryRecvError::Empty) => {
@@ -121,5 +145,18 @@ fn work_until_idle(file: &File, receiver: &Receiver<Job>, jobs: &Mutex<Option<Se
                 }
             }
         }
+    }
+}
+
+fn work_on(file: &File, job: Job, leftover: Option<Leftover>) -> Option<Leftover> {
+    if !job.supersedes {
+        finish(file, leftover);
+    }
+    (job.work)(file)
+}
+
+fn finish(file: &File, leftover: Option<Leftover>) {
+    if let Some(leftover) = leftover {
+        leftover(file);
     }
 }
