@@ -28,6 +28,9 @@ pub(crate) struct Args {
     /// Seconds of load before measuring, for Java's compiler more than anything
     #[arg(long, default_value_t = 4.0)]
     warmup_secs: f64,
+    /// Use this program instead of building the server
+    #[arg(long)]
+    quorate: Option<PathBuf>,
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -46,7 +49,8 @@ struct Contender {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let programs = Programs { quorate: quorate_binary()?, zookeeper_jars: PathBuf::new() };
+    let quorate = args.quorate.clone().map_or_else(quorate_binary, Ok)?;
+    let programs = Programs { quorate, zookeeper_jars: PathBuf::new() };
     let contenders = contenders()?;
     let folder = target().join("bench-clients");
     std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
