@@ -2,3 +2,15 @@
 //!
 //! Their znodes are laid out as Curator (Java) and kazoo (Python) lay them out, so that programs of several languages can share
 //! one lock or one registry. They work with Quorate and with Apache ZooKeeper alike.
+
+mod barrier;
+mod contend;
+mod leader;
+mod lock;
+mod semaphore;
+
+pub use barrier::{Barrier, DoubleBarrier, Meeting, Rendezvous, RendezvousError};
+pub use contend::{AcquireError, Loss, Token};
+pub use leader::{Latch, Leadership, Led, Selector};
+pub use lock::{Guard, Lock, MultiGuard, MultiLock, Naming, Participant, ReadWriteLock, revoke};
+pub use semaphore::{Lease, Semaphore, SemaphoreError};
