@@ -2,8 +2,11 @@
 
 mod admin;
 mod backup;
+mod connection;
+mod elect;
 mod failure;
 mod identities;
+mod lock;
 mod logging;
 mod member;
 mod recover;
@@ -11,6 +14,7 @@ mod restore;
 mod serve;
 mod threads;
 mod tree;
+mod under;
 mod whole_file;
 
 use std::io::Write;
@@ -40,6 +44,10 @@ enum Command {
     Restore(restore::Args),
     /// Read, change, export and import the tree of this or any ZooKeeper server.
     Tree(tree::Args),
+    /// Run a command while holding a lock.
+    Lock(lock::Args),
+    /// Run a command while being the leader.
+    Elect(elect::Args),
     /// Measure this or another server.
     #[command(subcommand)]
     Bench(Bench),
@@ -55,7 +63,7 @@ enum Bench {
     Scale(bench::ScaleArgs),
 }
 
-/// Exit status: 0 done, 1 failed while running, 2 wrong usage or configuration.
+/// Exit status: 0 done, 1 failed while running, 2 wrong usage or configuration; `lock` and `elect` have their own.
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(args) => serve::run(*args),
@@ -64,6 +72,9 @@ fn main() -> ExitCode {
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Tree(args) => tree::run(args),
+        // These end as what they run ends.
+        Command::Lock(args) => return lock::run(&args),
+        Command::Elect(args) => return elect::run(&args),
         Command::Bench(bench) => run_bench(bench).map_err(failure::Failure::Running),
     };
     match outcome {

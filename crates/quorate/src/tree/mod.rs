@@ -1,6 +1,5 @@
 //! `quorate tree`: znodes on the command line, of Quorate and of any other ZooKeeper server.
 
-mod connection;
 mod data;
 mod delete;
 mod export;
@@ -22,6 +21,7 @@ use clap::Subcommand;
 use client::Client;
 use runtime::Runtime;
 
+use crate::connection::Connection;
 use crate::failure::Failure;
 
 /// Reads and changes the tree of any ZooKeeper server, Quorate or not; exports it to a readable file, and imports that.
@@ -32,7 +32,7 @@ use crate::failure::Failure;
 #[command(after_help = EXAMPLES, args_override_self = true)]
 pub(crate) struct Args {
     #[command(flatten)]
-    connection: connection::Connection,
+    connection: Connection,
     /// One JSON object a line on standard output.
     #[arg(long, global = true)]
     json: bool,
@@ -84,7 +84,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let tokio =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("start a runtime")?;
     tokio.block_on(async {
-        let session = args.connection.open(args.json).await?;
+        let session = open(&args.connection, args.json).await?;
         let client = session.client.clone();
         let outcome = carry_out(&session, args.command, prepared).await;
         drop(session);
@@ -92,6 +92,13 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         let _ = client.close().await;
         outcome
     })
+}
+
+async fn open(connection: &Connection, json: bool) -> Result<Session> {
+    let (target, runtime) = (connection.target()?, Runtime::system());
+    let client = connection.open(&runtime).await?;
+    let is_whole_tree = target.chroot.is_empty();
+    Ok(Session { runtime, client, servers: target.to_string(), is_whole_tree, json })
 }
 
 /// What can be found wrong before a server is asked.
@@ -133,7 +140,7 @@ fn put(text: &[u8]) -> Result<bool> {
 }
 
 /// A path given on the command line.
-fn path(text: &str) -> Result<String, String> {
+pub(crate) fn path(text: &str) -> Result<String, String> {
     client::check_path(text).map_err(|error| error.to_string())?;
     Ok(text.to_owned())
 }

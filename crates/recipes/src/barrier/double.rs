@@ -64,7 +64,11 @@ impl DoubleBarrier {
             }
             // kazoo's parties may take it away again before this one looks.
             if watch.fired().await.is_some_and(|event| event.kind == EventType::NodeCreated) {
-                break;
+                let path = own.path();
+                match persist(&self.client, || self.client.exists(&path)).await? {
+                    Some(_) => break,
+                    None => return Err(AcquireError::Removed { path: path.into() }),
+                }
             }
         }
         self.own = Some(own);

@@ -29,7 +29,8 @@ impl Resource {
     /// Whether, once a holder's order was taken, none of an earlier holder was. Looks at all that was taken, not at how it was decided.
     pub(crate) fn check(&self) -> Result<(), String> {
         let orders = &self.0.lock().unwrap().orders;
-        let taken: Vec<Token> = orders.iter().filter(|(_, is_taken)| *is_taken).map(|(token, _)| *token).collect();
+        let taken: Vec<Token> =
+            orders.iter().filter(|(_, is_taken)| *is_taken).map(|(token, _)| *token).collect();
         match taken.windows(2).find(|pair| pair[0] > pair[1]) {
             Some(pair) => Err(format!("an order of {} was taken after one of {}", pair[1], pair[0])),
             None if taken.is_empty() => Err("no order was taken".to_owned()),

@@ -4,16 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use client::{Client, ConnectString, Identity, Options, OwnFiles, TlsFiles};
+use client::{AddressError, Client, ConnectString, Identity, Options, OwnFiles, TlsFiles};
 use runtime::Runtime;
 
-use super::Session;
 use crate::failure::Failure;
 use crate::identities;
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Connection")]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     /// Servers of one ensemble, tried in random order; paths are relative to CHROOT.
     #[arg(
         long,
@@ -48,7 +47,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Finds what is wrong with them.
-    pub(super) fn check(&self) -> Result<(), Failure> {
+    pub(crate) fn check(&self) -> Result<(), Failure> {
         self.target().map_err(|error| Failure::Usage(format!("--server: {error}")))?;
         self.tls()?;
         if !(self.timeout > 0.0 && self.timeout < 1e6) {
@@ -78,24 +77,30 @@ impl Connection {
         }
     }
 
-    fn target(&self) -> Result<ConnectString, client::AddressError> {
+    /// The servers, understood.
+    pub(crate) fn target(&self) -> Result<ConnectString, AddressError> {
         self.server.parse()
     }
 
-    /// A session with the first server that takes it.
-    pub(super) async fn open(&self, json: bool) -> Result<Session> {
-        let target = self.target()?;
-        let runtime = Runtime::system();
-        let options = Options {
+    /// The servers, as they were named.
+    pub(crate) fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// What a client is told.
+    pub(crate) fn options(&self) -> Result<Options> {
+        Ok(Options {
             patience: Duration::from_secs_f64(self.timeout),
             identities: self.identities()?,
             request_bytes_max: self.request_bytes_max,
             tls: self.tls().map_err(|failure| anyhow::anyhow!("{failure}"))?,
             ..Options::default()
-        };
-        let client = Client::connect(&runtime, &self.server, options).await?;
-        let is_whole_tree = target.chroot.is_empty();
-        Ok(Session { runtime, client, servers: target.to_string(), is_whole_tree, json })
+        })
+    }
+
+    /// A session with the first server that takes it.
+    pub(crate) async fn open(&self, runtime: &Runtime) -> Result<Client> {
+        Ok(Client::connect(runtime, &self.server, self.options()?).await?)
     }
 
     fn identities(&self) -> Result<Vec<Identity>> {
