@@ -40,6 +40,8 @@ enum Suite {
     Java,
     /// Curator's recipes while nodes are killed
     Curator,
+    /// Rust's recipes, Curator's and kazoo's on the same locks and elections, while nodes are killed
+    Shared,
     /// Go's client, also while nodes are killed
     Go,
     /// JavaScript's client, also while nodes are killed
@@ -74,6 +76,7 @@ impl Suite {
             ],
             Suite::Java => &["test_java.py"],
             Suite::Curator => &["test_curator.py"],
+            Suite::Shared => &["test_shared_recipes.py"],
             Suite::Go => &["test_go.py"],
             Suite::Node => &["test_node.py"],
             Suite::Faults => &["test_audit.py", "test_faults.py"],
@@ -97,6 +100,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     pytest.arg("--rootdir=.").arg(format!("--java={}", java()?.display()));
     if args.includes(Suite::Go) {
         pytest.arg(format!("--go={}", builds::go()?.display()));
+    }
+    if args.includes(Suite::Shared) {
+        pytest.arg(format!("--contender={}", builds::contender()?.display()));
     }
     if args.includes(Suite::Node) {
         pytest.arg(format!("--node={}", builds::node()?.display()));

@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TEXT")]
     id: Option<String>,
     #[command(flatten)]
-    under: under::Args,
+    under: under::Flags,
 }
 
 fn after_help() -> String {

@@ -39,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "", value_name = "TEXT")]
     id: String,
     #[command(flatten)]
-    under: under::Args,
+    under: under::Flags,
 }
 
 fn after_help() -> String {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::shell::{program, root, step, succeeds, target};
+use crate::shell::{cargo, program, root, step, succeeds, target};
 
 /// The interpreter of a virtual environment with exactly what `requirements.txt` names, made when it is missing or old.
 pub(super) fn python() -> Result<PathBuf> {
@@ -44,6 +44,13 @@ pub(crate) fn java() -> Result<PathBuf> {
     )?;
     fs::write(build.join("built"), "").context("mark the Java clients as built")?;
     Ok(build)
+}
+
+/// The program that contends with quorate-recipes.
+pub(super) fn contender() -> Result<PathBuf> {
+    let example = ["-p", "quorate-recipes", "--example", "contender"];
+    step("build the Rust contender", cargo().args(["build", "--release", "--locked"]).args(example))?;
+    Ok(target().join("release/examples/contender"))
 }
 
 /// The folder with the program that drives servers with Go's client. Go itself knows what is up to date.

@@ -23,7 +23,7 @@ use crate::failure::Failure;
 
 /// The flags that both have.
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct Flags {
     #[command(flatten)]
     connection: Connection,
     /// How many seconds the session outlives a client that is cut off; servers may change it. The command is stopped after half of it.
@@ -49,7 +49,7 @@ pub(crate) struct Plan {
     json: bool,
 }
 
-impl Args {
+impl Flags {
     pub(crate) fn plan(&self) -> Result<Plan, Failure> {
         self.connection.check()?;
         let session_timeout = seconds("--session-timeout", self.session_timeout)?;
