@@ -1,6 +1,6 @@
 """Programs in several languages that contend for the same things, and what they held when.
 
-Each writes an object a line: `{"recipe": ..., "how": "alone" | "shared" | "lease" | "nothing", "begin": ms, "end": ms, "counted":
+Each writes an object a line: `{"recipe": ..., "how": "alone" | "shared" | "lease" | "nothing" | "entering" | "leaving", "begin": ms, "end": ms, "counted":
 true | false | null}`, until its standard input ends. They run on one machine, so their clocks are one.
 """
 
@@ -22,6 +22,8 @@ _FINISH_SECONDS = 60.0
 _HOLD_SECONDS = 0.003
 _CONTENDERS = 2
 LEASES = 2
+# Those of two languages together, at a double barrier.
+PARTIES = 2 * _CONTENDERS
 
 
 @dataclass(frozen=True)
@@ -150,10 +152,21 @@ class Kazoo:
             self._locked(client, recipe, client.ReadLock(path, "kazoo"), "shared")
         elif recipe == "kazoo-semaphore":
             self._locked(client, recipe, client.Semaphore(path, "kazoo", max_leases=LEASES), "lease")
+        elif recipe == "double-barrier":
+            self._meet(client, recipe, path)
         elif recipe == "kazoo-election":
             client.Election(path, "kazoo").run(self._hold, client, recipe, "alone")
         else:
             raise ValueError(recipe)
+
+    def _meet(self, client: KazooClient, recipe: str, path: str) -> None:
+        """Enters and leaves once."""
+        barrier = client.DoubleBarrier(path, PARTIES, "kazoo")
+        for how, step in (("entering", barrier.enter), ("leaving", barrier.leave)):
+            begin = time.time_ns() // 1_000_000
+            step()
+            self._note(Holding("kazoo", recipe, how, begin, time.time_ns() // 1_000_000, False))
+        self._stopped.wait()
 
     def _locked(self, client: KazooClient, recipe: str, lock: Any, how: str) -> None:
         if not lock.acquire():

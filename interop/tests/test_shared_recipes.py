@@ -1,6 +1,7 @@
 """Rust's recipes, Curator's and kazoo's contend for the same locks, leases and leaderships, while nodes are killed."""
 
 import threading
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ import pytest
 from kazoo.client import KazooClient
 
 from harness import Cluster, connected, wait_for
-from harness.contenders import Holding, Kazoo, Programs, overlaps
+from harness.contenders import PARTIES, Holding, Kazoo, Programs, overlaps
 from harness.java import java_command
 
 # Who contends for what. Where Curator does, all use its names, since it puts others in the wrong place.
@@ -111,6 +112,31 @@ def test_languages_share_recipes_while_nodes_die(
                 value = int(client.get(f"{folder}/{recipe}-counter")[0])
                 counted = Counter(each.counted for each in record.all() if each.recipe == recipe)
                 assert counted[True] <= value <= counted[True] + counted[None], f"{recipe}: {value}, {counted}"
+
+
+def test_parties_of_two_languages_enter_and_leave_together(triple: Cluster, contender: Path) -> None:
+    """Without kills: kazoo's parties miss what happens while they have no connection."""
+    record, base, recipe = Record(), f"/shared-{uuid.uuid4().hex}", "double-barrier"
+    with ExitStack() as stack:
+        command = [str(contender), triple.hosts, base, recipe]
+        rust = stack.enter_context(Programs("rust", command, record.note))
+        # Were the last to come always the same, the others' way of waiting would not be tried.
+        wait_for("a party", lambda: _parties(triple, f"{base}/{recipe}") > 0)
+        kazoo = stack.enter_context(Kazoo(partial(_connect, triple.hosts), base, [recipe], record.note))
+        wait_for("all to leave", lambda: len(record.all()) == 2 * PARTIES, _GO_ON_SECONDS)
+        rust.finish()
+        kazoo.finish()
+    for how in ("entering", "leaving"):
+        steps = [each for each in record.all() if each.how == how]
+        assert len(steps) == PARTIES and {each.by for each in steps} == {"rust", "kazoo"}
+        assert min(each.end for each in steps) >= max(each.begin for each in steps), steps
+    assert _parties(triple, f"{base}/{recipe}") == 0
+
+
+def _parties(cluster: Cluster, path: str) -> int:
+    with connected(cluster.hosts) as client:
+        client.sync(path)
+        return len(client.get_children(path)) if client.exists(path) else 0
 
 
 def _waiting(before: Counter[tuple[str, str]], now: Counter[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use client::{AnyVersion, Client, Effect, Options, Sessions};
 use futures::future::join_all;
-use recipes::{Latch, Led, Lock, Loss, Naming, ReadWriteLock, Selector, Semaphore};
+use recipes::{DoubleBarrier, Latch, Led, Lock, Loss, Naming, ReadWriteLock, Selector, Semaphore};
 use runtime::{Pool, Runtime};
 use tokio::sync::watch;
 
@@ -15,6 +15,8 @@ type Outcome = Result<(), Box<dyn Error>>;
 
 /// Of this process, for each recipe.
 const CONTENDERS: usize = 2;
+/// Of all processes, at a double barrier.
+const PARTIES: usize = 4;
 const HOLD: Duration = Duration::from_millis(3);
 const SESSION_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -95,6 +97,7 @@ impl Contender {
             "kazoo-read-write-lock" => self.lock(both.named(Naming::Kazoo).read(), "shared").await,
             "semaphore" => self.lease(&Semaphore::new(client, path, 2)).await,
             "kazoo-semaphore" => self.lease(&Semaphore::new(client, path, 2).named(Naming::Kazoo)).await,
+            "double-barrier" => self.meet(client, path).await,
             "leader-latch" => self.latch(path).await,
             "leader-selector" => self.lead(&Selector::new(&self.sessions, path, "rust")).await,
             "kazoo-election" => {
@@ -134,6 +137,20 @@ impl Contender {
         }
     }
 
+    /// Enters and leaves once, with kazoo's parties.
+    async fn meet(&self, client: &Client, path: &str) -> Outcome {
+        let clock = &client.runtime().clock;
+        let mut barrier = DoubleBarrier::new(client, path, PARTIES).named(Naming::Kazoo);
+        let begin = clock.wall_ms();
+        barrier.enter().await?;
+        self.tell("entering", begin, clock.wall_ms(), Some(false));
+        let begin = clock.wall_ms();
+        barrier.leave().await?;
+        self.tell("leaving", begin, clock.wall_ms(), Some(false));
+        self.is_over.clone().wait_for(|is_over| *is_over).await?;
+        Ok(())
+    }
+
     /// Counts what is held alone, in a znode that only holders write.
     async fn hold(&self, client: &Client, how: &str, lost: impl Future<Output = Loss>) -> Outcome {
         let clock = &client.runtime().clock;
@@ -150,12 +167,16 @@ impl Contender {
             _ = lost => None,
             counted = work => counted?,
         };
-        let (recipe, end) = (&self.recipe, clock.wall_ms());
+        self.tell(how, begin, clock.wall_ms(), counted);
+        Ok(())
+    }
+
+    fn tell(&self, how: &str, begin: i64, end: i64, counted: Option<bool>) {
+        let recipe = &self.recipe;
         let counted = counted.map_or("null".to_owned(), |counted| counted.to_string());
         println!(
             "{{\"recipe\":\"{recipe}\",\"how\":\"{how}\",\"begin\":{begin},\"end\":{end},\"counted\":{counted}}}"
         );
-        Ok(())
     }
 
     /// Adds one; `None` if that may have happened or not.
