@@ -121,7 +121,7 @@ fn a_party_that_gives_up_or_dies_is_not_there() {
         // A party dies inside, and the other one can leave.
         let (mut dies, mut leaves) = (DoubleBarrier::new(&one, PATH, 2), DoubleBarrier::new(&two, PATH, 2));
         let (entered, too) = tokio::join!(dies.enter(), leaves.enter());
-        (entered.unwrap(), too.unwrap());
+        entered.and(too).unwrap();
         host.take_down();
         clock.timeout(TIMEOUT * 3, leaves.leave()).await.unwrap().unwrap();
         assert!(children(&two, PATH).await.is_empty());

@@ -40,6 +40,12 @@ struct Candidacy {
     id: Arc<[u8]>,
 }
 
+/// How a candidacy in one session ended.
+enum Stood {
+    Left,
+    Lost,
+}
+
 /// After what failed for a reason that may not pass by itself, such as a missing permission.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -99,62 +105,61 @@ impl Candidacy {
         Queue { staking, marker: LATCHES[0], markers: LATCHES }
     }
 
+    /// Stands for election in one session after another, until it is told to leave or there are no more sessions.
     async fn keep(self, state: watch::Sender<Option<Leadership>>, mut leaving: watch::Receiver<bool>) {
-        let mut is_leaving = async || drop(leaving.wait_for(|leaving| *leaving).await);
         loop {
             let client = tokio::select! {
                 biased;
-                () = is_leaving() => return,
-                client = self.sessions.client() => match client {
-                    Ok(client) => client,
-                    Err(_) => return,
-                },
+                _ = leaving.wait_for(|leaving| *leaving) => return,
+                client = self.sessions.client() => client,
             };
-            let queue = self.queue(&client);
-            let claim = tokio::select! {
-                biased;
-                // The attempt takes its znode away by itself.
-                () = is_leaving() => return,
-                claim = queue.stake() => match claim {
-                    Ok(claim) => claim,
-                    Err(error) => {
-                        self.on_failure(&client, &error.into()).await;
-                        continue;
-                    }
-                },
-            };
-            let reached = tokio::select! {
-                biased;
-                () = is_leaving() => None,
-                reached = queue.reach_front(&claim) => Some(reached),
-            };
-            match reached {
-                None => {
-                    let _ = claim.withdraw().await;
-                    return;
-                }
-                Some(Err(error)) => {
-                    self.on_failure(&client, &error).await;
-                    continue;
-                }
-                Some(Ok(())) => {}
-            }
-            let held = Held::by(claim);
-            state.send_replace(Some(Leadership(held.hold().clone())));
-            let has_left = tokio::select! {
-                biased;
-                () = is_leaving() => true,
-                loss = held.hold().lost() => {
-                    tracing::info!(path = %self.path, token = %held.hold().token(), %loss, "leadership lost");
-                    false
-                }
-            };
-            state.send_replace(None);
-            if has_left {
-                let _ = held.release().await;
-                return;
+            let Ok(client) = client else { return };
+            match self.stand(&client, &state, &mut leaving).await {
+                Ok(Stood::Left) => return,
+                Ok(Stood::Lost) => {}
+                Err(error) => self.on_failure(&client, &error).await,
             }
         }
+    }
+
+    /// Stands for election once, and leads until that is lost.
+    async fn stand(
+        &self,
+        client: &Client,
+        state: &watch::Sender<Option<Leadership>>,
+        leaving: &mut watch::Receiver<bool>,
+    ) -> Result<Stood, AcquireError> {
+        let queue = self.queue(client);
+        let claim = tokio::select! {
+            biased;
+            // The attempt takes its znode away by itself.
+            _ = leaving.wait_for(|leaving| *leaving) => return Ok(Stood::Left),
+            claim = queue.stake() => claim?,
+        };
+        let is_first = tokio::select! {
+            biased;
+            _ = leaving.wait_for(|leaving| *leaving) => false,
+            reached = queue.reach_front(&claim) => reached.map(|()| true)?,
+        };
+        if !is_first {
+            // What can't be deleted ends with the session.
+            let _ = claim.withdraw().await;
+            return Ok(Stood::Left);
+        }
+        let held = Held::by(claim);
+        state.send_replace(Some(Leadership(held.hold().clone())));
+        let loss = tokio::select! {
+            biased;
+            _ = leaving.wait_for(|leaving| *leaving) => None,
+            loss = held.hold().lost() => Some(loss),
+        };
+        state.send_replace(None);
+        if let Some(loss) = loss {
+            tracing::info!(path = %self.path, token = %held.hold().token(), %loss, "leadership lost");
+            return Ok(Stood::Lost);
+        }
+        let _ = held.release().await;
+        Ok(Stood::Left)
     }
 
     async fn on_failure(&self, client: &Client, error: &AcquireError) {

@@ -62,9 +62,13 @@ async fn take(semaphore: &Semaphore, turn: &Guard) -> Result<Option<Claim>, Erro
 /// Makes the znode that has the leases, and compares what it says of their number.
 async fn prepare(semaphore: &Semaphore) -> Result<(), SemaphoreError> {
     let (client, path) = (&semaphore.client, &semaphore.path);
-    let number = semaphore.leases.to_string();
-    create_persistent(client, path, number.as_bytes(), &semaphore.acl).await?;
-    let node = persist(client, || client.get(path)).await?;
+    let node = match persist(client, || client.get(path)).await {
+        Err(error) if error.kind == ErrorKind::NoNode => {
+            create_persistent(client, path, semaphore.leases.to_string().as_bytes(), &semaphore.acl).await?;
+            persist(client, || client.get(path)).await?
+        }
+        there => there?,
+    };
     // As with kazoo, data that is no number is somebody else's affair.
     let there = std::str::from_utf8(&node.data.unwrap_or_default()).ok().and_then(|text| text.parse().ok());
     match there {
