@@ -21,6 +21,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--binary", type=Path, default=_TARGET / "release" / "quorate", help="the quorate program")
     data_driver = _TARGET / "release" / "examples" / "data_driver"
     parser.addoption("--data-driver", type=Path, default=data_driver, help="the program with Rust's recipes")
+    contender = _TARGET / "release" / "examples" / "contender"
+    parser.addoption("--contender", type=Path, default=contender, help="the program with Rust's recipes")
     parser.addoption("--java", type=Path, default=_TARGET / "interop-java", help="where Maven has built interop/java")
     parser.addoption("--go", type=Path, default=_TARGET / "interop-go", help="where Go has built interop/go")
     parser.addoption("--node", type=Path, default=_TARGET / "interop-node", help="where npm has installed for interop/node")

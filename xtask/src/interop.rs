@@ -42,6 +42,8 @@ enum Suite {
     Curator,
     /// Rust's discovery, caches, counters and queues, and Curator's and kazoo's on the same paths, while nodes are killed
     SharedData,
+    /// Rust's recipes, Curator's and kazoo's on the same locks and elections, while nodes are killed
+    SharedLocks,
     /// Go's client, also while nodes are killed
     Go,
     /// JavaScript's client, also while nodes are killed
@@ -77,6 +79,7 @@ impl Suite {
             Suite::Java => &["test_java.py"],
             Suite::Curator => &["test_curator.py"],
             Suite::SharedData => &["test_shared_data.py"],
+            Suite::SharedLocks => &["test_shared_recipes.py"],
             Suite::Go => &["test_go.py"],
             Suite::Node => &["test_node.py"],
             Suite::Faults => &["test_audit.py", "test_faults.py"],
@@ -103,6 +106,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     if args.includes(Suite::SharedData) {
         pytest.arg(format!("--data-driver={}", builds::data_driver()?.display()));
+    }
+    if args.includes(Suite::SharedLocks) {
+        pytest.arg(format!("--contender={}", builds::contender()?.display()));
     }
     if args.includes(Suite::Node) {
         pytest.arg(format!("--node={}", builds::node()?.display()));

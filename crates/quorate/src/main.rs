@@ -3,8 +3,10 @@
 mod admin;
 mod backup;
 mod connection;
+mod elect;
 mod failure;
 mod identities;
+mod lock;
 mod logging;
 mod member;
 mod recover;
@@ -14,6 +16,7 @@ mod service;
 mod signals;
 mod threads;
 mod tree;
+mod under;
 mod whole_file;
 
 use std::io::Write;
@@ -45,6 +48,10 @@ enum Command {
     Tree(tree::Args),
     /// Register services, find them, and follow who offers them.
     Service(service::Args),
+    /// Run a command while holding a lock.
+    Lock(lock::Args),
+    /// Run a command while being the leader.
+    Elect(elect::Args),
     /// Measure this or another server.
     #[command(subcommand)]
     Bench(Bench),
@@ -60,7 +67,7 @@ enum Bench {
     Scale(bench::ScaleArgs),
 }
 
-/// Exit status: 0 done, 1 failed while running, 2 wrong usage or configuration.
+/// Exit status: 0 done, 1 failed while running, 2 wrong usage or configuration; `lock` and `elect` have their own.
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(args) => serve::run(*args),
@@ -70,6 +77,9 @@ fn main() -> ExitCode {
         Command::Restore(args) => restore::run(&args),
         Command::Tree(args) => tree::run(args),
         Command::Service(args) => service::run(&args),
+        // These end as what they run ends.
+        Command::Lock(args) => return lock::run(&args),
+        Command::Elect(args) => return elect::run(&args),
         Command::Bench(bench) => run_bench(bench).map_err(failure::Failure::Running),
     };
     match outcome {

@@ -64,7 +64,7 @@ impl Group {
     /// When there is no session, or `id` is no name of a znode.
     pub async fn join(&self, id: &str, data: &[u8]) -> Result<PersistentNode, Error> {
         let client = self.sessions.client().await?;
-        let unique = unique::hex(client.runtime());
+        let unique = unique::hex(&*client.runtime().entropy);
         let (name, data) = match self.layout {
             Layout::GroupMember => (id.to_owned(), data),
             Layout::Party => (format!("{unique}{PARTY}"), id.as_bytes()),

@@ -53,6 +53,13 @@ pub(super) fn data_driver() -> Result<PathBuf> {
     Ok(target().join("release/examples/data_driver"))
 }
 
+/// The program that contends with quorate-recipes.
+pub(super) fn contender() -> Result<PathBuf> {
+    let example = ["-p", "quorate-recipes", "--example", "contender"];
+    step("build the Rust contender", cargo().args(["build", "--release", "--locked"]).args(example))?;
+    Ok(target().join("release/examples/contender"))
+}
+
 /// The folder with the programs that use Go's client. Go itself knows what is up to date.
 pub(crate) fn go() -> Result<PathBuf> {
     let build = target().join("interop-go");

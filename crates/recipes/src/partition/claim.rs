@@ -22,7 +22,7 @@ const DIGITS: usize = 10;
 
 impl Claim {
     pub(super) fn new(client: &Client, path: String) -> Self {
-        let prefix = format!("{}{LOCK}", unique::hex(client.runtime()));
+        let prefix = format!("{}{LOCK}", unique::hex(&*client.runtime().entropy));
         Self { client: client.clone(), path, prefix, is_given_up: false }
     }
 

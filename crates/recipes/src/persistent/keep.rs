@@ -48,7 +48,7 @@ impl Keeper {
         wishes: mpsc::Receiver<Wish>,
         status: watch::Sender<Status>,
     ) -> Result<Self, Error> {
-        let protection = is_numbered(options.mode).then(|| unique::protection(runtime));
+        let protection = is_numbered(options.mode).then(|| unique::protection(&*runtime.entropy));
         let path = match (&protection, paths::parent(path)) {
             (Some(protection), Some(parent)) => {
                 paths::child(parent, &format!("{protection}{}", paths::name(path)))

@@ -73,7 +73,7 @@ impl HoldingQueue {
                     client: client.clone(),
                     entry: paths::child(&self.entries, &entry.name),
                     taken: paths::child(&self.taken, &entry.name),
-                    id: unique::hex(client.runtime()),
+                    id: unique::hex(&*client.runtime().entropy),
                 };
                 let layout = self.layout;
                 if let Some(held) = slot.run(async move { hold.take(layout).await }).await? {
