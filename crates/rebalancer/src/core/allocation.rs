@@ -15,10 +15,12 @@ pub struct Allocation {
     pub owners: BTreeMap<ResourceId, MemberId>,
 }
 
-/// As it is written: `{"format":1,"round":7,"members":{"c_0000000003":["a","b"]}}`.
+/// As it is written: `{"format":1,"epoch":2,"round":7,"members":{"c_0000000003":["a","b"]}}`.
 #[derive(Serialize, Deserialize)]
 struct Written<'a> {
     format: u32,
+    /// Of the coordinator that wrote it: for people and tests.
+    epoch: i32,
     round: u64,
     #[serde(borrow)]
     members: BTreeMap<std::borrow::Cow<'a, str>, Vec<std::borrow::Cow<'a, str>>>,
@@ -47,13 +49,13 @@ impl Allocation {
         self.owners.iter().filter(|(resource, owner)| former.owners.get(*resource) != Some(*owner)).count()
     }
 
-    /// The data of the znode that keeps it.
-    pub fn encode(&self) -> Vec<u8> {
+    /// The data of the znode that keeps it, as the coordinator of `epoch` writes it.
+    pub fn encode(&self, epoch: i32) -> Vec<u8> {
         let mut members: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (resource, owner) in &self.owners {
             members.entry(owner.as_str().into()).or_default().push(resource.as_str().into());
         }
-        let written = Written { format: FORMAT, round: self.round.0, members };
+        let written = Written { format: FORMAT, epoch, round: self.round.0, members };
         serde_json::to_vec(&written).expect("strings and numbers can be written as JSON")
     }
 
@@ -81,6 +83,11 @@ impl Allocation {
         }
         Ok(Self { round: Round(written.round), owners })
     }
+
+    /// The epoch in which [`encode`](Self::encode) wrote it; `None` if it did not.
+    pub fn epoch_of(data: &[u8]) -> Option<i32> {
+        serde_json::from_slice::<Written<'_>>(data).ok().map(|written| written.epoch)
+    }
 }
 
 #[cfg(test)]
@@ -95,15 +102,16 @@ mod tests {
     #[test]
     fn it_is_read_as_it_was_written() {
         let allocation = of(&[("a", "c_1"), ("b\"\\ü", "c_2"), ("c", "c_1")]);
-        assert_eq!(Allocation::decode(&allocation.encode()), Ok(allocation));
+        assert_eq!(Allocation::decode(&allocation.encode(4)), Ok(allocation.clone()));
+        assert_eq!(Allocation::epoch_of(&allocation.encode(4)), Some(4));
         assert_eq!(Allocation::decode(b""), Ok(Allocation::default()));
     }
 
     #[test]
     fn what_makes_no_sense_is_refused() {
         assert!(Allocation::decode(b"{}").is_err());
-        assert!(Allocation::decode(br#"{"format":2,"round":0,"members":{}}"#).is_err());
-        let twice = br#"{"format":1,"round":0,"members":{"c_1":["a"],"c_2":["a"]}}"#;
+        assert!(Allocation::decode(br#"{"format":2,"epoch":1,"round":0,"members":{}}"#).is_err());
+        let twice = br#"{"format":1,"epoch":1,"round":0,"members":{"c_1":["a"],"c_2":["a"]}}"#;
         assert!(Allocation::decode(twice).unwrap_err().contains("two members"));
     }
 

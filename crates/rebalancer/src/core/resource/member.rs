@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::core::{Grant, MemberId, ResourceId, Resources, Token};
+use crate::core::{Grant, ResourceId, Resources, Token};
 
 /// What a member has learnt.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -236,11 +236,6 @@ impl Member {
     fn turn(&mut self, into: impl Fn(Phase) -> Phase) {
         self.phases.values_mut().for_each(|phase| *phase = into(*phase));
     }
-}
-
-/// The barrier's data says whose it is: names of members are never given twice, and one session may have several members.
-pub(crate) fn is_own(barrier: Option<&[u8]>, me: &MemberId) -> bool {
-    barrier.is_some_and(|data| data == me.as_str().as_bytes())
 }
 
 #[cfg(test)]
