@@ -1,6 +1,7 @@
 //! The client's calls.
 
 mod extension;
+mod life;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ pub use extension::{Child, ChildContent, ChildrenPage, Ensured, PageQuery, Paren
 use crate::acl::Acl;
 use crate::address::ConnectString;
 use crate::error::{Error, ErrorKind, Failure, kind_of};
+use crate::life::{Life, proves_life};
 use crate::node::{CreateMode, Node, Version};
 use crate::options::{Identity, Options};
 use crate::path::{above, below, check_path, check_sequential};
@@ -27,8 +29,10 @@ use crate::transaction::{PartAnswer, Transaction, part_answer};
 use crate::watch::{OneShot, WatchMode, Watcher};
 
 /// A session with an ensemble. Clones share it; when the last is dropped, the session is closed.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
+    runtime: Runtime,
+    life: Arc<Life>,
     asks: mpsc::Sender<Ask>,
     state: watch::Receiver<State>,
     chroot: Arc<str>,
@@ -58,6 +62,8 @@ impl Client {
         let ready = handle.ready.await.unwrap_or(Err(Failure::unsent(ErrorKind::Closed)));
         ready.map_err(Error::connect)?;
         Ok(Self {
+            runtime: runtime.clone(),
+            life: handle.life,
             asks: handle.asks,
             state: handle.state,
             chroot,
@@ -331,17 +337,22 @@ impl Client {
             return Err(Failure::unsent(ErrorKind::TooLarge { bytes, max }));
         }
         let (reply, answer) = oneshot::channel();
+        let sent = proves_life(request.op()).then(|| self.runtime.clock.now());
         let ask = Ask { op: request.op(), body: body.freeze(), registration, identity, reply, sent: 0 };
         // Without waiting, so that the order of first polls is the order of requests.
         self.asks.try_send(ask).map_err(|error| match error {
             TrySendError::Full(_) => Failure::unsent(ErrorKind::Overloaded { max: self.asks.max_capacity() }),
-            TrySendError::Closed(_) => self.over(),
+            TrySendError::Closed(_) => self.why_over(),
         })?;
-        answer.await.unwrap_or_else(|_| Err(self.over()))
+        let answer = answer.await.unwrap_or_else(|_| Err(self.why_over()));
+        if let (Ok(_), Some(sent)) = (&answer, sent) {
+            self.life.on_proof(sent);
+        }
+        answer
     }
 
     /// Why nothing can be asked any more.
-    fn over(&self) -> Failure {
+    fn why_over(&self) -> Failure {
         Failure::unsent(match &*self.state.borrow() {
             State::Over(why) => why.clone(),
             _ => ErrorKind::Closed,

@@ -28,7 +28,9 @@
 //! - An event of a watch is delivered before the answer to any request that saw what it tells of.
 //! - With [`Options::tls`], nothing is sent to a server before its certificate is found good for the host that was dialled;
 //!   what is not is told at once by [`Client::connect`], and tried again later while a session lives.
-//! - A session that is over stays over: ephemerals and watches are gone, and every request says so. Connect again.
+//! - A session that is over stays over: ephemerals and watches are gone, and every request says so. Connect again, or have
+//!   [`Sessions`] do it.
+//! - Who holds something by a session learns in time when it may be lost, even when nobody can tell: [`Client::lapsed`].
 //!
 //! # Inside
 //!
@@ -39,10 +41,12 @@ mod acl;
 mod address;
 mod api;
 mod error;
+mod life;
 mod node;
 mod options;
 mod path;
 mod session;
+mod sessions;
 mod transaction;
 mod watch;
 
@@ -55,5 +59,6 @@ pub use node::{AnyVersion, CreateMode, Node, Version};
 pub use options::{Identity, Options, OwnFiles, TlsFiles};
 pub use path::{PathError, check_path};
 pub use session::State;
+pub use sessions::Sessions;
 pub use transaction::{PartAnswer, Transaction};
 pub use watch::{Event, OneShot, WatchEvent, WatchMode, Watcher};

@@ -4,14 +4,15 @@
 mod support;
 
 use client::{Acl, AnyVersion, CreateMode, Effect, ErrorKind, Identity, Options, PartAnswer, Transaction};
+use embedded::{Ensemble, run};
 use futures::future::join_all;
-use support::{World, run};
+use support::{connect, connect_with};
 
 #[test]
 fn znodes_are_made_read_changed_and_deleted() {
     run(async {
-        let world = World::start(1);
-        let client = world.client("n1").await;
+        let world = Ensemble::start(1);
+        let client = connect(&world, "n1").await;
         let (path, made) =
             client.create("/a", Some(b"x"), &Acl::open(), CreateMode::Persistent).await.unwrap();
         assert_eq!((path.as_str(), made.version, made.data_length), ("/a", 0, 1));
@@ -35,8 +36,8 @@ fn znodes_are_made_read_changed_and_deleted() {
 #[test]
 fn a_failure_says_what_happened_where() {
     run(async {
-        let world = World::start(1);
-        let client = world.client("n1").await;
+        let world = Ensemble::start(1);
+        let client = connect(&world, "n1").await;
         client.create("/a", None, &Acl::open(), CreateMode::Persistent).await.unwrap();
         let error = client.set("/a", None, 7).await.unwrap_err();
         assert_eq!(
@@ -53,16 +54,16 @@ fn a_failure_says_what_happened_where() {
         assert!(matches!(nonsense.kind, ErrorKind::BadPath(_)), "{nonsense}");
         let large = client.set("/a", Some(&vec![0; 2 << 20]), 0).await.unwrap_err();
         assert!(matches!(large.kind, ErrorKind::TooLarge { .. }), "{large}");
-        assert_eq!(world.wires.connects(), 1, "the connection has survived all this");
+        assert_eq!(world.connects(), 1, "the connection has survived all this");
     });
 }
 
 #[test]
 fn a_transaction_happens_as_a_whole_or_says_which_part_did_not() {
     run(async {
-        let world = World::start(1);
-        let client = world.client("n1/app").await;
-        let root = world.client("n1").await;
+        let world = Ensemble::start(1);
+        let client = connect(&world, "n1/app").await;
+        let root = connect(&world, "n1").await;
         root.create("/app", None, &Acl::open(), CreateMode::Persistent).await.unwrap();
         let mut good = Transaction::new();
         good.create("/a", Some(b"1"), &Acl::open(), CreateMode::Persistent).create(
@@ -94,9 +95,9 @@ fn a_transaction_happens_as_a_whole_or_says_which_part_did_not() {
 #[test]
 fn many_requests_at_once_take_effect_in_their_order() {
     run(async {
-        let world = World::start(1);
+        let world = Ensemble::start(1);
         let options = Options { outstanding_max: 10, ..Options::default() };
-        let client = world.client_with("n1", options).await;
+        let client = connect_with(&world, "n1", options).await;
         client.create("/n", None, &Acl::open(), CreateMode::Persistent).await.unwrap();
         let sets = (0..2000).map(|version: i32| {
             let client = client.clone();
@@ -111,9 +112,9 @@ fn many_requests_at_once_take_effect_in_their_order() {
 #[test]
 fn what_is_too_much_to_wait_is_refused_unsent() {
     run(async {
-        let world = World::start(1);
+        let world = Ensemble::start(1);
         let options = Options { outstanding_max: 1, queue_max: 2, ..Options::default() };
-        let client = world.client_with("n1", options).await;
+        let client = connect_with(&world, "n1", options).await;
         let outcomes = join_all((0..5).map(|_| client.exists("/"))).await;
         let refused: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
         assert_eq!(refused.len(), 3);
@@ -128,18 +129,18 @@ fn what_is_too_much_to_wait_is_refused_unsent() {
 #[test]
 fn identities_decide_what_is_permitted() {
     run(async {
-        let world = World::start(1);
+        let world = Ensemble::start(1);
         let alice = Options { identities: vec![Identity::digest("alice", "secret")], ..Options::default() };
-        let owner = world.client_with("n1", alice).await;
+        let owner = connect_with(&world, "n1", alice).await;
         owner.create("/hers", Some(b"x"), &Acl::creator(), CreateMode::Persistent).await.unwrap();
-        let stranger = world.client("n1").await;
+        let stranger = connect(&world, "n1").await;
         assert_eq!(stranger.get("/hers").await.unwrap_err().kind, ErrorKind::NoAuth);
         stranger.add_identity(Identity::digest("alice", "guess")).await.unwrap();
         assert_eq!(stranger.get("/hers").await.unwrap_err().kind, ErrorKind::NoAuth);
         stranger.add_identity(Identity::digest("alice", "secret")).await.unwrap();
         assert_eq!(stranger.get("/hers").await.unwrap().data.as_deref(), Some(&b"x"[..]));
         // On the next connection, too.
-        world.wires.cut();
+        world.cut();
         assert_eq!(stranger.get("/hers").await.unwrap().data.as_deref(), Some(&b"x"[..]));
         let unknown = Identity { scheme: "unheard-of".into(), proof: vec![1] };
         let refused = stranger.add_identity(unknown).await.unwrap_err();

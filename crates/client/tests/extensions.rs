@@ -12,12 +12,13 @@ use client::{
     Acl, AnyVersion, ChildContent, ChildDetail, Client, CreateMode, Effect, Ensured, ErrorKind, Options,
     PageQuery, Parents,
 };
+use embedded::{Ensemble, run};
 use jute::{
     ConnectRequest, ConnectResponse, ErrorCode, OpCode, PASSWORD_BYTES, Reader, Record, ReplyBody,
     RequestHeader, Stat, first_frame, put_error_frame, put_frame,
 };
 use runtime::{BoxFuture, BoxStream, Listener, Network, Runtime};
-use support::{World, run};
+use support::connect;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 async fn create(client: &Client, path: &str) {
@@ -27,10 +28,10 @@ async fn create(client: &Client, path: &str) {
 #[test]
 fn a_subtree_is_deleted_in_one_step() {
     run(async {
-        let world = World::start(1);
-        let root = world.client("n1").await;
+        let world = Ensemble::start(1);
+        let root = connect(&world, "n1").await;
         create(&root, "/app").await;
-        let client = world.client("n1/app").await;
+        let client = connect(&world, "n1/app").await;
         for path in ["/a", "/a/b", "/a/b/c", "/d"] {
             create(&client, path).await;
         }
@@ -46,14 +47,14 @@ fn a_subtree_is_deleted_in_one_step() {
 #[test]
 fn an_extension_that_older_members_do_not_have_is_unsupported_until_they_are_gone() {
     run(async {
-        let world = World::start(1);
-        world.log.set_level(1);
-        let client = world.client("n1").await;
+        let world = Ensemble::start(1);
+        world.log().set_level(1);
+        let client = connect(&world, "n1").await;
         create(&client, "/a").await;
         let refused = client.delete_recursive("/a", AnyVersion).await.unwrap_err();
         assert_eq!((refused.kind, refused.effect), (ErrorKind::Unsupported, Effect::None));
         assert!(client.exists("/a").await.unwrap().is_some());
-        world.log.set_level(2);
+        world.log().set_level(2);
         assert_eq!(client.delete_recursive("/a", AnyVersion).await.unwrap(), 1);
     });
 }
@@ -61,8 +62,8 @@ fn an_extension_that_older_members_do_not_have_is_unsupported_until_they_are_gon
 #[test]
 fn a_znode_is_ensured() {
     run(async {
-        let world = World::start(1);
-        let client = world.client("n1").await;
+        let world = Ensemble::start(1);
+        let client = connect(&world, "n1").await;
         let ensure = |parents| client.ensure("/a/b", Some(b"1"), &[], parents);
         assert_eq!(ensure(Parents::Create).await.unwrap_err().kind, ErrorKind::InvalidAcl);
         let open = Acl::open();
@@ -78,8 +79,8 @@ fn a_znode_is_ensured() {
 #[test]
 fn a_directory_is_read_in_pages() {
     run(async {
-        let world = World::start(1);
-        let client = world.client("n1").await;
+        let world = Ensemble::start(1);
+        let client = connect(&world, "n1").await;
         create(&client, "/d").await;
         let expected: Vec<String> = (0..25).map(|number| format!("n{number:02}")).collect();
         for name in &expected {
@@ -116,9 +117,9 @@ fn a_directory_is_read_in_pages() {
 #[test]
 fn a_server_without_extensions_is_told_apart_and_the_session_goes_on() {
     run(async {
-        let world = World::start(1);
-        let plain = Arc::new(Plain { runtime: world.runtime.clone(), connects: AtomicU64::new(0) });
-        let runtime = Runtime { network: plain.clone(), ..world.runtime.clone() };
+        let world = Ensemble::start(1);
+        let plain = Arc::new(Plain { runtime: world.runtime().clone(), connects: AtomicU64::new(0) });
+        let runtime = Runtime { network: plain.clone(), ..world.runtime().clone() };
         let client = Client::connect(&runtime, "zk", Options::default()).await.unwrap();
         // The refusal overtakes the answer to what was asked before, which is asked again on the next connection.
         let (before, refused) =

@@ -11,15 +11,16 @@ use std::time::Duration;
 
 use certificates::{Authority, own_files, write};
 use client::{Acl, AnyVersion, Client, CreateMode, Error, ErrorKind, Options, OwnFiles, TlsFiles};
+use embedded::{Ensemble, run};
 use rcgen::{CertificateParams, DnType};
 use runtime::Security;
-use support::{World, run};
+use support::{connect_with, pause};
 use tls::{ClientCertificates, ClientTls, ServerFiles};
 use zookeeper::Terms;
 
 /// Nodes with a certificate of an authority, and the files of clients that trust it.
 struct Site {
-    world: World,
+    world: Ensemble,
     folder: tempfile::TempDir,
     authority: Authority,
 }
@@ -36,7 +37,7 @@ impl Site {
 
     fn without_tls() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { world: World::start(2), folder, authority: Authority::new("site") }
+        Self { world: Ensemble::start(2), folder, authority: Authority::new("site") }
     }
 
     fn file(&self, name: &str) -> std::path::PathBuf {
@@ -62,8 +63,8 @@ impl Site {
         let own = own_files(self.folder.path(), "server");
         let files = ServerFiles { own, clients: clients(self.file("authorities.pem")) };
         let security: Arc<dyn Security> =
-            Arc::new(ClientTls::open(&self.world.runtime, files).await.unwrap());
-        self.world.wires.set_terms(Terms { security: Some(security), ..Terms::default() });
+            Arc::new(ClientTls::open(self.world.runtime(), files).await.unwrap());
+        self.world.set_terms(&Terms { security: Some(security), ..Terms::default() });
     }
 
     fn trusting(&self, authorities: &str, own: Option<OwnFiles>) -> Options {
@@ -71,11 +72,11 @@ impl Site {
     }
 
     async fn client(&self, own: Option<OwnFiles>) -> Client {
-        self.world.client_with("n1", self.trusting("authorities.pem", own)).await
+        connect_with(&self.world, "n1", self.trusting("authorities.pem", own)).await
     }
 
     async fn refused(&self, target: &str, options: Options) -> Error {
-        Client::connect(&self.world.runtime, target, options).await.unwrap_err()
+        Client::connect(self.world.runtime(), target, options).await.unwrap_err()
     }
 }
 
@@ -94,7 +95,7 @@ fn a_certificate_is_an_identity_and_outlives_connections() {
         let nobody = site.client(None).await;
         assert_eq!(nobody.get("/hers").await.unwrap_err().kind, ErrorKind::NoAuth);
         for round in 2..5_u8 {
-            site.world.wires.cut();
+            site.world.cut();
             alice.set("/hers", Some(&[round]), AnyVersion).await.unwrap();
             assert_eq!(alice.get("/hers").await.unwrap().data.unwrap()[..], [round]);
             assert!(nobody.exists("/e").await.unwrap().is_some(), "the session lives");
@@ -122,11 +123,11 @@ fn a_server_of_another_authority_is_refused_at_once() {
     run(async {
         let site = Site::start().await;
         write(&site.file("others.pem"), &Authority::new("another").pem);
-        let began = site.world.runtime.clock.now();
+        let began = site.world.runtime().clock.now();
         let error = site.refused("n1", site.trusting("others.pem", None)).await;
         assert!(matches!(error.kind, ErrorKind::Insecure { .. }), "{error}");
         says(&error, "n1:2181: the certificate shown is refused: it comes from none of the authorities");
-        let took = site.world.runtime.clock.now().saturating_since(began);
+        let took = site.world.runtime().clock.now().saturating_since(began);
         assert!(took < Duration::from_secs(1), "{took:?}");
     });
 }
@@ -139,9 +140,9 @@ fn a_server_whose_certificate_is_made_out_to_another_host_is_passed_over() {
         assert!(matches!(error.kind, ErrorKind::Insecure { .. }), "{error}");
         says(&error, "made out to DnsName(\"n1\"), not to n2");
         // One of two is enough.
-        let client = site.world.client_with("n2,n1", site.trusting("authorities.pem", None)).await;
+        let client = connect_with(&site.world, "n2,n1", site.trusting("authorities.pem", None)).await;
         for _ in 0..5 {
-            site.world.wires.cut();
+            site.world.cut();
             assert!(client.exists("/").await.unwrap().is_some());
         }
     });
@@ -185,7 +186,7 @@ fn where_only_one_side_uses_tls_both_say_so() {
         let impatient = |options: Options| Options { patience: Duration::from_secs(1), ..options };
         let error = site.refused("n1", impatient(Options::default())).await;
         says(&error, "it speaks TLS on this port");
-        site.world.wires.set_terms(Terms::default());
+        site.world.set_terms(&Terms::default());
         let error = site.refused("n1", impatient(site.trusting("authorities.pem", None))).await;
         says(&error, "does the server speak TLS on this port?");
     });
@@ -217,11 +218,11 @@ fn new_authorities_are_taken_up_by_a_client_that_lives() {
         write(&site.file("authorities.pem"), &successor.pem);
         for _ in 0..4 {
             // The files are read in real time, whatever the clock says.
-            site.world.pause(3).await;
+            pause(&site.world, 3).await;
             client.exists("/e").await.unwrap();
         }
-        site.world.wires.cut();
+        site.world.cut();
         assert!(client.exists("/e").await.unwrap().is_some());
-        assert!(site.world.wires.connects() >= 2);
+        assert!(site.world.connects() >= 2);
     });
 }

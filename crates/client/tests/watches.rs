@@ -4,7 +4,8 @@
 mod support;
 
 use client::{Acl, AnyVersion, Client, CreateMode, EventType, Options, WatchEvent, WatchMode, Watcher};
-use support::{World, run};
+use embedded::{Ensemble, run};
+use support::{connect, connect_with};
 
 async fn create(client: &Client, path: &str) {
     client.create(path, None, &Acl::open(), CreateMode::Persistent).await.unwrap();
@@ -20,8 +21,8 @@ async fn changed(watcher: &mut Watcher) -> (EventType, String) {
 #[test]
 fn one_shot_watches_tell_of_the_next_change() {
     run(async {
-        let world = World::start(1);
-        let client = world.client("n1").await;
+        let world = Ensemble::start(1);
+        let client = connect(&world, "n1").await;
         let (stat, coming) = client.exists_and_watch("/a").await.unwrap();
         assert_eq!(stat, None);
         create(&client, "/a").await;
@@ -39,15 +40,15 @@ fn one_shot_watches_tell_of_the_next_change() {
 #[test]
 fn what_happens_while_the_connection_is_lost_is_told_by_one_shot_watches() {
     run(async {
-        let world = World::start(2);
-        let (watching, writing) = (world.client("n1,n2").await, world.client("n1,n2").await);
+        let world = Ensemble::start(2);
+        let (watching, writing) = (connect(&world, "n1,n2").await, connect(&world, "n1,n2").await);
         create(&writing, "/a").await;
         watching.sync("/").await.unwrap();
         let (_, data) = watching.get_and_watch("/a").await.unwrap();
         let (_, exist) = watching.exists_and_watch("/b").await.unwrap();
         let (_, children) = watching.children_and_watch("/a").await.unwrap();
         let (_, still) = watching.exists_and_watch("/c").await.unwrap();
-        world.wires.lose_answers();
+        world.lose_answers();
         // Its answer is lost, too, but it happens.
         let _ = writing.set("/a", None, AnyVersion).await;
         let _ = writing.create("/b", None, &Acl::open(), CreateMode::Persistent).await;
@@ -63,10 +64,10 @@ fn what_happens_while_the_connection_is_lost_is_told_by_one_shot_watches() {
 #[test]
 fn persistent_watches_tell_of_every_change_below_the_chroot() {
     run(async {
-        let world = World::start(1);
-        let root = world.client("n1").await;
+        let world = Ensemble::start(1);
+        let root = connect(&world, "n1").await;
         create(&root, "/app").await;
-        let client = world.client("n1/app").await;
+        let client = connect(&world, "n1/app").await;
         let mut all = client.watch("/", WatchMode::Recursive).await.unwrap();
         let mut one = client.watch("/a", WatchMode::Node).await.unwrap();
         create(&client, "/a").await;
@@ -91,10 +92,10 @@ fn persistent_watches_tell_of_every_change_below_the_chroot() {
 #[test]
 fn a_persistent_watch_says_when_it_may_have_missed_something() {
     run(async {
-        let world = World::start(2);
-        let client = world.client("n1,n2").await;
+        let world = Ensemble::start(2);
+        let client = connect(&world, "n1,n2").await;
         let mut watcher = client.watch("/", WatchMode::Recursive).await.unwrap();
-        world.wires.cut();
+        world.cut();
         assert_eq!(watcher.next().await, Some(WatchEvent::Resumed));
         create(&client, "/a").await;
         assert_eq!(changed(&mut watcher).await, (EventType::NodeCreated, "/a".to_owned()));
@@ -104,9 +105,9 @@ fn a_persistent_watch_says_when_it_may_have_missed_something() {
 #[test]
 fn an_application_that_is_too_slow_is_told_and_costs_no_more_memory() {
     run(async {
-        let world = World::start(1);
+        let world = Ensemble::start(1);
         let options = Options { watch_queue_max: 3, ..Options::default() };
-        let client = world.client_with("n1", options).await;
+        let client = connect_with(&world, "n1", options).await;
         let mut watcher = client.watch("/", WatchMode::Recursive).await.unwrap();
         for number in 0..10 {
             create(&client, &format!("/{number}")).await;
@@ -122,8 +123,8 @@ fn an_application_that_is_too_slow_is_told_and_costs_no_more_memory() {
 #[test]
 fn an_event_is_there_before_the_answer_that_shows_what_it_tells() {
     run(async {
-        let world = World::start(2);
-        let (reading, writing) = (world.client("n1").await, world.client("n2").await);
+        let world = Ensemble::start(2);
+        let (reading, writing) = (connect(&world, "n1").await, connect(&world, "n2").await);
         create(&writing, "/a").await;
         reading.sync("/").await.unwrap();
         let mut watcher = reading.watch("/a", WatchMode::Node).await.unwrap();
@@ -142,8 +143,8 @@ fn an_event_is_there_before_the_answer_that_shows_what_it_tells() {
 #[test]
 fn watches_end_with_the_session() {
     run(async {
-        let world = World::start(1);
-        let client = world.client("n1").await;
+        let world = Ensemble::start(1);
+        let client = connect(&world, "n1").await;
         let mut watcher = client.watch("/", WatchMode::Recursive).await.unwrap();
         let (_, one_shot) = client.exists_and_watch("/a").await.unwrap();
         client.close().await.unwrap();

@@ -150,6 +150,17 @@ impl Control {
         }
     }
 
+    /// Ends a session before its time, for tests.
+    #[cfg(feature = "loopback")]
+    pub(crate) fn expire(&self, session: SessionId) -> bool {
+        let replica = self.replica.read();
+        let found = replica.tree.session(session).map(|info| (info.generation, replica.tree.zxid().epoch()));
+        drop(replica);
+        let Some((generation, epoch)) = found else { return false };
+        self.propose_for_the_cluster(Operation::ExpireSession { session, generation, epoch });
+        true
+    }
+
     /// Proposes what no client has asked for. Nobody waits for the answer.
     pub(crate) fn propose_for_the_cluster(&self, operation: Operation) {
         let command = Command {

@@ -50,6 +50,8 @@ struct Member {
     limit: watch::Sender<usize>,
     applied: watch::Sender<usize>,
     connected: bool,
+    /// What it proposed while it was isolated; `None` while it is not.
+    kept: Option<Vec<Proposed>>,
 }
 
 impl Loopback {
@@ -68,6 +70,7 @@ impl Loopback {
             limit: watch::Sender::new(usize::MAX),
             applied: watch::Sender::new(0),
             connected: true,
+            kept: None,
         };
         let applying = Arc::clone(self).apply(node, member.limit.subscribe(), member.applied.clone());
         let mut state = self.state.lock();
@@ -113,9 +116,40 @@ impl Loopback {
         self.state.lock().level = level;
     }
 
+    /// Ends a session as if its client had been silent for too long, and tells whether there was one.
+    pub fn expire(&self, session: SessionId) -> bool {
+        let state = self.state.lock();
+        let leader = state.leader.and_then(|leader| state.members.get(&leader)?.control.upgrade());
+        drop(state);
+        leader.is_some_and(|leader| leader.expire(session))
+    }
+
     /// Cuts `node` off from the leader, or lets it back. Its proposals still get through: only its reports do not.
     pub fn set_connected(&self, node: u64, connected: bool) {
         self.with(node, |member| member.connected = connected);
+    }
+
+    /// Cuts `node` off from all others: it applies nothing more, what it proposes waits, its reports do not arrive.
+    pub fn isolate(&self, node: u64) {
+        self.hold(node);
+        self.set_connected(node, false);
+        self.with(node, |member| {
+            member.kept.get_or_insert_default();
+        });
+    }
+
+    /// Ends [`Loopback::isolate`].
+    pub fn rejoin(&self, node: u64) {
+        let kept = self.with(node, |member| member.kept.take()).unwrap_or_default();
+        let mut state = self.state.lock();
+        // Its proposals happen now; entries do not go back in time.
+        let time_ms = self.runtime.clock.wall_ms();
+        state.commands.extend(kept.into_iter().map(|proposed| Proposed { time_ms, ..proposed }));
+        let length = state.commands.len();
+        drop(state);
+        self.length.send_if_modified(|known| std::mem::replace(known, length.max(*known)) < length);
+        self.set_connected(node, true);
+        self.release(node);
     }
 
     /// How many commands were proposed by anyone.
@@ -200,7 +234,11 @@ impl ReplicatedLog for Handle {
         member.proposed += 1;
         let sequence = member.proposed;
         let level = state.level;
-        state.commands.push(Proposed { node: self.node, sequence, time_ms, level, bytes: command });
+        let proposed = Proposed { node: self.node, sequence, time_ms, level, bytes: command };
+        match state.members.get_mut(&self.node).and_then(|member| member.kept.as_mut()) {
+            Some(kept) => kept.push(proposed),
+            None => state.commands.push(proposed),
+        }
         let length = state.commands.len();
         drop(state);
         self.log.length.send_if_modified(|known| std::mem::replace(known, length.max(*known)) < length);

@@ -47,9 +47,12 @@ const CLOSED: &str =
 impl Session {
     /// Tries one server after another until one takes the session.
     pub(super) async fn attach(&mut self) -> Attached {
-        let mut failed: usize = 0;
         let mut insecure: usize = 0;
         loop {
+            let servers = self.target.servers.len();
+            if self.failures > 0 && self.failures.is_multiple_of(servers) {
+                self.pause(self.failures / servers).await;
+            }
             if self.asks.is_closed() && self.asks.is_empty() {
                 return Attached::Over(ErrorKind::Closed);
             }
@@ -62,7 +65,7 @@ impl Session {
             };
             tracing::debug!(%server, %why, "not connected");
             self.next_server += 1;
-            failed += 1;
+            self.failures += 1;
             insecure = if is_insecure { insecure + 1 } else { 0 };
             if insecure >= self.target.servers.len() && self.ready.is_some() {
                 return Attached::Over(ErrorKind::Insecure { last: format!("{server}: {why}").into() });
@@ -75,11 +78,13 @@ impl Session {
                 }
                 self.fail_waiting(&Failure { kind, effect: Effect::None, server: None });
             }
-            let rounds = failed / self.target.servers.len();
-            if failed.is_multiple_of(self.target.servers.len()) {
-                self.pause(rounds).await;
-            }
         }
+    }
+
+    /// A connection that lived so long was lost. A server that takes the session and soon drops it is as useless as one that does
+    /// not take it.
+    pub(super) fn on_lost(&mut self, lived: Duration) {
+        self.failures = if lived < PAUSE_MAX { self.failures + 1 } else { 0 };
     }
 
     /// A connection to `server`; `None` if the session has ended there.
@@ -100,6 +105,7 @@ impl Session {
             Connection::new(Arc::clone(server), stream, self.options.answer_bytes_max, clock.now());
         let timeout_ms = i32::try_from(self.options.session_timeout.as_millis()).unwrap_or(i32::MAX);
         let Connection { reader, writer, .. } = &mut connection;
+        let asked = clock.now();
         let shaken = shake_hands(reader, writer, self.credentials.as_ref(), timeout_ms, self.last_zxid);
         let shaken = clock.timeout(patience, shaken).await.map_err(|_| late("take up a session"))?;
         let taken = shaken.map_err(|error| match (&self.tls, error.kind()) {
@@ -115,6 +121,8 @@ impl Session {
         })?;
         match taken {
             Some(credentials) => {
+                let granted = Duration::from_millis(u64::try_from(credentials.timeout_ms).unwrap_or(0));
+                self.life.on_attached(credentials.session, granted, asked);
                 self.credentials = Some(credentials);
                 connection.heard_at = clock.now();
                 Ok(Some(connection))

@@ -21,6 +21,7 @@ pub(crate) use ask::{Answer, Ask, Registration};
 
 use crate::address::ConnectString;
 use crate::error::{ErrorKind, Failure};
+use crate::life::{self, Life};
 use crate::options::{Identity, Options};
 use attach::Attached;
 use registry::Registry;
@@ -46,6 +47,7 @@ pub enum State {
 pub(crate) struct Handle {
     pub(crate) asks: mpsc::Sender<Ask>,
     pub(crate) state: watch::Receiver<State>,
+    pub(crate) life: Arc<Life>,
     /// Completes when the first server has taken the session up, or none has in time.
     pub(crate) ready: oneshot::Receiver<Result<(), Failure>>,
 }
@@ -60,6 +62,7 @@ pub(crate) struct Session {
     next_server: usize,
     asks: mpsc::Receiver<Ask>,
     state: watch::Sender<State>,
+    life: Arc<Life>,
     ready: Option<oneshot::Sender<Result<(), Failure>>>,
     credentials: Option<Credentials>,
     last_zxid: i64,
@@ -71,6 +74,8 @@ pub(crate) struct Session {
     /// Reads whose answer was lost; they go first on the next connection.
     again: VecDeque<Ask>,
     detached_at: Instant,
+    /// How many servers, one after the other, were of no use.
+    failures: usize,
 }
 
 /// Starts a session with the servers of `target`.
@@ -83,6 +88,7 @@ pub(crate) fn start(
     let (sender, asks) = mpsc::channel(options.queue_max.max(1));
     let (state, state_seen) = watch::channel(State::Detached);
     let (ready, is_ready) = oneshot::channel();
+    let life = Arc::new(Life::default());
     shuffle(&mut target.servers, runtime);
     let session = Session {
         runtime: runtime.clone(),
@@ -94,15 +100,20 @@ pub(crate) fn start(
         next_server: 0,
         asks,
         state,
+        life: Arc::clone(&life),
         ready: Some(ready),
         credentials: None,
         last_zxid: 0,
         next_xid: 1,
         again: VecDeque::new(),
         detached_at: runtime.clock.now(),
+        failures: 0,
     };
     runtime.spawn(Pool::Clients, session.run()).detach();
-    Handle { asks: sender, state: state_seen, ready: is_ready }
+    let proofs =
+        life::prove(Arc::clone(&life), runtime.clock.clone(), sender.downgrade(), state_seen.clone());
+    runtime.spawn(Pool::Clients, proofs).detach();
+    Handle { asks: sender, state: state_seen, life, ready: is_ready }
 }
 
 impl Session {
@@ -112,8 +123,10 @@ impl Session {
                 Attached::There(connection) => connection,
                 Attached::Over(why) => break why,
             };
+            let attached_at = self.runtime.clock.now();
             let (parting, mut connection) = self.serve(connection).await;
             self.detached_at = self.runtime.clock.now();
+            self.on_lost(self.detached_at.saturating_since(attached_at));
             match parting {
                 Parting::Lost(why) => {
                     tracing::debug!(server = %connection.server(), %why, "connection lost");
