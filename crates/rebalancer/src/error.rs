@@ -18,7 +18,9 @@ pub enum Error {
     #[error("all was stopped and the group is left: {0}")]
     Client(#[from] client::Error),
     /// The members of the group hand over in another way.
-    #[error("group {group} has mode {has}, and this member was to join with mode {asked}; all members must have one mode")]
+    #[error(
+        "group {group} has mode {has}, and this member was to join with mode {asked}; all members must have one mode"
+    )]
     Mode {
         /// The group.
         group: String,

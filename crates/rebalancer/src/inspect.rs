@@ -142,7 +142,8 @@ async fn members(client: &Client, layout: &Layout) -> Result<BTreeMap<MemberId, 
     for (name, node) in names_of_members.iter().zip(join_all(nodes).await) {
         if let Some(node) = node? {
             let data = node.data.unwrap_or_default();
-            let weight = serde_json::from_slice(&data).ok().and_then(|data: MemberData| Weight::new(data.weight));
+            let weight =
+                serde_json::from_slice(&data).ok().and_then(|data: MemberData| Weight::new(data.weight));
             let report = MemberReport { weight: weight.unwrap_or_default(), stopped: None };
             members.insert(MemberId::from(name.as_str()), report);
         }

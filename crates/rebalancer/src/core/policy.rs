@@ -100,15 +100,10 @@ fn parts(
     parts
 }
 
-fn stick(
-    former: &Allocation,
-    members: &Members,
-    resources: &Resources,
-) -> BTreeMap<ResourceId, MemberId> {
+fn stick(former: &Allocation, members: &Members, resources: &Resources) -> BTreeMap<ResourceId, MemberId> {
     let mut owned: BTreeMap<&MemberId, usize> = BTreeMap::new();
-    let is_kept = |resource: &ResourceId, owner: &MemberId| {
-        resources.contains(resource) && members.contains_key(owner)
-    };
+    let is_kept =
+        |resource: &ResourceId, owner: &MemberId| resources.contains(resource) && members.contains_key(owner);
     let kept = || former.owners.iter().filter(|(resource, owner)| is_kept(resource, owner));
     for (_, owner) in kept() {
         *owned.entry(owner).or_default() += 1;

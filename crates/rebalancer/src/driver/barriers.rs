@@ -13,7 +13,10 @@ const BATCH: usize = 500;
 const BATCH_BYTES: usize = 256 << 10;
 
 /// The allocation's part for this member, and what tells of the next allocation.
-pub(super) async fn share(context: Context, former: Option<OneShot>) -> Result<(Resources, OneShot), Trouble> {
+pub(super) async fn share(
+    context: Context,
+    former: Option<OneShot>,
+) -> Result<(Resources, OneShot), Trouble> {
     let Context { client, layout, me, options } = context;
     if let Some(former) = former {
         former.fired().await.ok_or(Trouble::SessionOver)?;
@@ -21,7 +24,7 @@ pub(super) async fn share(context: Context, former: Option<OneShot>) -> Result<(
             std::future::pending::<()>().await;
         }
     }
-    let (node, watch) = insist(&client, async || client.get_and_watch(&layout.resources).await).await?;
+    let (node, watch) = insist(&client, || client.get_and_watch(&layout.resources)).await?;
     let allocation = decode(&layout.resources, node.data.as_deref().unwrap_or_default())?;
     Ok((allocation.share(&me), watch))
 }
@@ -129,7 +132,7 @@ enum Found {
 async fn look(context: &Context, resource: ResourceId) -> Result<Found, client::Error> {
     let path = context.layout.barrier(&resource);
     let client = &context.client;
-    match insist(client, async || client.get_and_watch(&path).await).await {
+    match insist(client, || client.get_and_watch(&path)).await {
         Ok((node, watch)) => {
             let is_own = is_of(context, node.data.as_deref()) || context.options.has(Bug::BarrierNotAwaited);
             let token = Token(node.stat.czxid);

@@ -50,9 +50,9 @@ impl From<Error> for Trouble {
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Asks until there is an answer, however long no server can be reached; for what does no harm when it is done twice.
-pub(super) async fn insist<T>(
+pub(super) async fn insist<T, F: Future<Output = Result<T, client::Error>>>(
     client: &Client,
-    ask: impl AsyncFn() -> Result<T, client::Error>,
+    ask: impl Fn() -> F,
 ) -> Result<T, client::Error> {
     loop {
         match ask().await {
@@ -72,7 +72,7 @@ pub(super) async fn recover(client: &Client, error: &client::Error) {
 
 /// A znode; `None` if it is not there.
 pub(super) async fn find(client: &Client, path: &str) -> Result<Option<Node>, client::Error> {
-    match insist(client, async || client.get(path).await).await {
+    match insist(client, || client.get(path)).await {
         Ok(node) => Ok(Some(node)),
         Err(error) if error.kind == ErrorKind::NoNode => Ok(None),
         Err(error) => Err(error),

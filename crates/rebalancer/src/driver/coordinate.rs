@@ -13,10 +13,8 @@ use super::barriers::decode;
 use super::context::{Context, Doing, Trouble, find, insist, recover};
 use super::election::Epoch;
 use super::{View, barriers, election, rounds};
-use crate::core::{
-    Allocation, MemberId, Members, Resources, Round, Weight, global, resource,
-};
 use crate::core::global::Status;
+use crate::core::{Allocation, MemberId, Members, Resources, Round, Weight, global, resource};
 use crate::layout::{MemberData, stopped_of};
 use crate::options::Mode;
 use crate::planted::Bug;
@@ -71,13 +69,13 @@ struct Office {
 impl Office {
     async fn open(context: Context, epoch: Epoch) -> Result<Self, Trouble> {
         let Context { client, layout, options, .. } = &context;
-        let node = insist(client, async || client.get(&layout.resources).await).await?;
+        let node = insist(client, || client.get(&layout.resources)).await?;
         let allocation = decode(&layout.resources, node.data.as_deref().unwrap_or_default())?;
         let mut called = Round::default();
         let machine = match options.mode {
             Mode::Resource => Machine::Resource(resource::Coordinator::new(options.policy, allocation)),
             Mode::Global => {
-                let node = insist(client, async || client.get(&layout.status).await).await?;
+                let node = insist(client, || client.get(&layout.status)).await?;
                 let status = rounds::parse(&layout.status, node.data.as_deref().unwrap_or_default())?;
                 called = status.round();
                 Machine::Global(global::Coordinator::new(options.policy, allocation, status))
@@ -213,8 +211,7 @@ impl Office {
     }
 
     fn rest(&mut self) {
-        let (clock, pause) =
-            (self.context.client.runtime().clock.clone(), self.context.options.interval_min);
+        let (clock, pause) = (self.context.client.runtime().clock.clone(), self.context.options.interval_min);
         self.doing.push(Box::pin(async move {
             clock.sleep(pause).await;
             Ok(Seen::Rested)
@@ -296,7 +293,7 @@ async fn has(context: &Context, path: &str, data: &[u8]) -> Result<bool, Trouble
 async fn deposed(context: Context, epoch: Epoch) -> Result<Seen, Trouble> {
     let Context { client, layout, .. } = context;
     loop {
-        let (node, watch) = insist(&client, async || client.get_and_watch(&layout.epoch).await).await?;
+        let (node, watch) = insist(&client, || client.get_and_watch(&layout.epoch)).await?;
         if node.stat.version != epoch.0 {
             return Err(Trouble::Deposed);
         }
@@ -310,7 +307,7 @@ async fn members(context: Context, former: Option<OneShot>, known: Members) -> R
         former.fired().await.ok_or(Trouble::SessionOver)?;
     }
     let Context { client, layout, .. } = &context;
-    let ((names, _), watch) = insist(client, async || client.children_and_watch(&layout.clients).await).await?;
+    let ((names, _), watch) = insist(client, || client.children_and_watch(&layout.clients)).await?;
     let weights = names.into_iter().map(|name| {
         let (member, known) = (MemberId::from(name.as_str()), &known);
         async move {
@@ -337,7 +334,7 @@ async fn resources(context: Context, former: Option<OneShot>) -> Result<Seen, Tr
         former.fired().await.ok_or(Trouble::SessionOver)?;
     }
     let Context { client, layout, .. } = &context;
-    let ((names, _), watch) = insist(client, async || client.children_and_watch(&layout.resources).await).await?;
+    let ((names, _), watch) = insist(client, || client.children_and_watch(&layout.resources)).await?;
     Ok(Seen::Resources(names.iter().map(|name| name.as_str().into()).collect(), watch))
 }
 
@@ -347,6 +344,6 @@ async fn stopped(context: Context, former: Option<OneShot>) -> Result<Seen, Trou
         former.fired().await.ok_or(Trouble::SessionOver)?;
     }
     let Context { client, layout, .. } = &context;
-    let ((names, _), watch) = insist(client, async || client.children_and_watch(&layout.stopped).await).await?;
+    let ((names, _), watch) = insist(client, || client.children_and_watch(&layout.stopped)).await?;
     Ok(Seen::Stopped(names.iter().filter_map(|name| stopped_of(name)).collect(), watch))
 }

@@ -19,7 +19,7 @@ pub(super) async fn win(context: &Context) -> Result<(), Trouble> {
             Role::Stranger => return Err(Trouble::Deposed),
             Role::Behind(before) => {
                 let path = layout.client(&before);
-                let watched = insist(client, async || client.exists_and_watch(&path).await).await?;
+                let watched = insist(client, || client.exists_and_watch(&path)).await?;
                 if let (Some(_), watch) = watched {
                     watch.fired().await.ok_or(Trouble::SessionOver)?;
                 }
@@ -32,7 +32,7 @@ pub(super) async fn win(context: &Context) -> Result<(), Trouble> {
 pub(super) async fn claim(context: &Context) -> Result<Epoch, Trouble> {
     let Context { client, layout, me, .. } = context;
     loop {
-        let node = insist(client, async || client.get(&layout.epoch).await).await?;
+        let node = insist(client, || client.get(&layout.epoch)).await?;
         if node.data.as_deref() == Some(me.as_str().as_bytes()) {
             return Ok(Epoch(node.stat.version));
         }
@@ -54,7 +54,7 @@ pub(super) async fn removed(context: Context) -> Result<std::convert::Infallible
     let Context { client, layout, me, .. } = context;
     let path = layout.client(&me);
     loop {
-        match insist(&client, async || client.exists_and_watch(&path).await).await? {
+        match insist(&client, || client.exists_and_watch(&path)).await? {
             (None, _) => return Err(Trouble::Deposed),
             (Some(_), watch) => watch.fired().await.ok_or(Trouble::SessionOver)?,
         };
@@ -62,6 +62,6 @@ pub(super) async fn removed(context: Context) -> Result<std::convert::Infallible
 }
 
 async fn members(client: &Client, layout: &Layout) -> Result<Vec<MemberId>, Trouble> {
-    let (names, _) = insist(client, async || client.children(&layout.clients).await).await?;
+    let (names, _) = insist(client, || client.children(&layout.clients)).await?;
     Ok(names.iter().map(|name| MemberId::from(name.as_str())).collect())
 }

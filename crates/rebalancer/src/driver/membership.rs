@@ -33,10 +33,11 @@ pub(super) async fn join(client: &Client, layout: &Layout, options: &Options) ->
 }
 
 async fn look_for(client: &Client, layout: &Layout, nonce: &str) -> Result<Option<MemberId>, Trouble> {
-    let (names, _) = insist(client, async || client.children(&layout.clients).await).await?;
+    let (names, _) = insist(client, || client.children(&layout.clients)).await?;
     for name in names {
         let member = MemberId::from(name.as_str());
-        let data = find(client, &layout.client(&member)).await?.and_then(|node| node.data).unwrap_or_default();
+        let data =
+            find(client, &layout.client(&member)).await?.and_then(|node| node.data).unwrap_or_default();
         let is_own = serde_json::from_slice(&data).is_ok_and(|data: MemberData| data.nonce == nonce);
         if is_own {
             return Ok(Some(member));
@@ -49,7 +50,7 @@ async fn look_for(client: &Client, layout: &Layout, nonce: &str) -> Result<Optio
 pub(super) async fn leave(context: &Context) -> Result<(), Trouble> {
     let Context { client, layout, me, .. } = context;
     let path = layout.client(me);
-    match insist(client, async || client.delete(&path, client::AnyVersion).await).await {
+    match insist(client, || client.delete(&path, client::AnyVersion)).await {
         Ok(()) => Ok(()),
         Err(error) if error.kind == ErrorKind::NoNode => Ok(()),
         Err(error) => Err(error.into()),

@@ -109,6 +109,12 @@ impl Rebalancer {
     }
 }
 
+/// Completes when the member is to leave, or nobody has it any more.
+async fn asked_to_leave(leave: &mut watch::Receiver<bool>) {
+    // Both mean the same.
+    let _ = leave.wait_for(|leave| *leave).await;
+}
+
 /// What goes on from one session to the next.
 struct Runner<H> {
     sessions: Sessions,
@@ -137,7 +143,7 @@ impl<H: Handler> Runner<H> {
                     // They were closed: with the last one, all was stopped.
                     Err(_) => return Ok(()),
                 },
-                _ = leaving.wait_for(|leaving| *leaving) => return Ok(()),
+                () = asked_to_leave(&mut leaving) => return Ok(()),
             };
             loop {
                 match self.serve(&client).await {
@@ -163,7 +169,7 @@ impl<H: Handler> Runner<H> {
             biased;
             me = prepared => me?,
             // What may have been created half-way is told apart from members by nobody: it has to go with the session.
-            _ = leaving.wait_for(|leaving| *leaving) => {
+            () = asked_to_leave(&mut leaving) => {
                 membership::forget(client, &self.layout).await;
                 return Ok(Ending::Left);
             }

@@ -17,7 +17,7 @@ pub(super) async fn status(context: Context, former: Option<OneShot>) -> Result<
             std::future::pending::<()>().await;
         }
     }
-    let (node, watch) = insist(&client, async || client.get_and_watch(&layout.status).await).await?;
+    let (node, watch) = insist(&client, || client.get_and_watch(&layout.status)).await?;
     let status = parse(&layout.status, node.data.as_deref().unwrap_or_default())?;
     Ok((status, watch))
 }
@@ -27,11 +27,15 @@ pub(super) fn parse(path: &str, data: &[u8]) -> Result<Status, crate::Error> {
 }
 
 /// Says that this member has stopped for `round`, which takes the place of what it said before.
-pub(super) async fn announce(context: Context, former: Option<Round>, round: Round) -> Result<Input, Trouble> {
+pub(super) async fn announce(
+    context: Context,
+    former: Option<Round>,
+    round: Round,
+) -> Result<Input, Trouble> {
     let Context { client, layout, options, me } = &context;
     let path = layout.stopped(me, round);
     let data = me.as_str().as_bytes();
-    let create = async || client.create(&path, Some(data), &options.acl, CreateMode::Ephemeral).await;
+    let create = || client.create(&path, Some(data), &options.acl, CreateMode::Ephemeral);
     match insist(client, create).await {
         Ok(_) => {}
         // The answer to the first attempt was lost.
@@ -53,7 +57,7 @@ pub(super) async fn withdraw(context: Context, round: Round) -> Result<Input, Tr
 /// The allocation.
 pub(super) async fn read(context: Context) -> Result<Input, Trouble> {
     let Context { client, layout, me, .. } = context;
-    let node = insist(&client, async || client.get(&layout.resources).await).await?;
+    let node = insist(&client, || client.get(&layout.resources)).await?;
     let allocation = decode(&layout.resources, node.data.as_deref().unwrap_or_default())?;
     let (round, token, resources) = (allocation.round, Token(node.stat.mzxid), allocation.share(&me));
     Ok(Input::Share { round, token, resources })
@@ -62,7 +66,7 @@ pub(super) async fn read(context: Context) -> Result<Input, Trouble> {
 pub(super) async fn remove(context: &Context, round: Round) -> Result<(), Trouble> {
     let Context { client, layout, me, .. } = context;
     let path = layout.stopped(me, round);
-    match insist(client, async || client.delete(&path, AnyVersion).await).await {
+    match insist(client, || client.delete(&path, AnyVersion)).await {
         Ok(()) => Ok(()),
         Err(error) if error.kind == ErrorKind::NoNode => Ok(()),
         Err(error) => Err(error.into()),

@@ -27,7 +27,8 @@ pub(super) async fn make_group(client: &Client, layout: &Layout, options: &Optio
         Mode::Resource => &[&layout.barriers],
         Mode::Global => &[&layout.status, &layout.stopped],
     };
-    for path in [&layout.clients, &layout.epoch, &layout.resources].map(String::as_str).iter().chain(of_mode) {
+    for path in [&layout.clients, &layout.epoch, &layout.resources].map(String::as_str).iter().chain(of_mode)
+    {
         ensure(client, path, b"", options).await?;
     }
     Ok(())
@@ -36,7 +37,7 @@ pub(super) async fn make_group(client: &Client, layout: &Layout, options: &Optio
 /// The first member decides: a group that an operator has made may have no mode yet.
 async fn agree_on_mode(client: &Client, layout: &Layout, mode: Mode) -> Result<(), Trouble> {
     loop {
-        let node = insist(client, async || client.get(&layout.group).await).await?;
+        let node = insist(client, || client.get(&layout.group)).await?;
         let has = node.data.unwrap_or_default();
         if has == mode.as_str().as_bytes() {
             return Ok(());
@@ -61,7 +62,7 @@ async fn ensure(client: &Client, path: &str, data: &[u8], options: &Options) -> 
     }
     let mut missing = vec![path];
     while let Some(path) = missing.last().copied() {
-        let create = async || client.create(path, Some(data), &options.acl, CreateMode::Persistent).await;
+        let create = || client.create(path, Some(data), &options.acl, CreateMode::Persistent);
         match insist(client, create).await {
             Ok(_) => {
                 missing.pop();

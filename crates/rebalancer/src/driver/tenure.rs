@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::context::{Context, Doing, Trouble, insist};
 use super::machine::{Done, Learnt, Machine, Task};
 use super::work::{Starting, Stopping};
-use super::{View, barriers, coordinate, election, membership, rounds, work};
+use super::{View, asked_to_leave, barriers, coordinate, election, membership, rounds, work};
 use crate::core::{Grant, ResourceId, Resources, Round, Token, global, resource};
 use crate::error::Error;
 use crate::handler::Handler;
@@ -104,7 +104,7 @@ impl<'a, H: Handler> Tenure<'a, H> {
                 change = &mut certainty, if serves => Event::Certainty(change),
                 Some(stopped) = self.stops.next() => Event::Stopped(stopped),
                 started = if_any(&mut self.start) => Event::Started(started),
-                _ = leave.wait_for(|leave| *leave), if stays => Event::LeaveAsked,
+                () = asked_to_leave(&mut leave), if stays => Event::LeaveAsked,
                 trouble = &mut coordinating, if stays => Event::Trouble(trouble),
                 gone = &mut removed, if stays => Event::Trouble(match gone { Ok(never) => match never {}, Err(trouble) => trouble }),
                 Some(done) = self.doing.next(), if serves => Event::Done(done),
@@ -375,7 +375,7 @@ async fn lose_certainty(client: &Client, margin: Duration) {
 fn regain_certainty(client: Client, margin: Duration) -> BoxFuture<'static, Certainty> {
     Box::pin(async move {
         loop {
-            if insist(&client, async || client.sync("/").await).await.is_err() {
+            if insist(&client, || client.sync("/")).await.is_err() {
                 return Certainty::SessionOver;
             }
             if client.lives_until() - margin > client.runtime().clock.now() {

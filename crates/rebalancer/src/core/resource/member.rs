@@ -146,9 +146,10 @@ impl Member {
     /// Whether it uses all that it should and nothing else, and has nothing to do.
     pub fn is_settled(&self) -> bool {
         self.phases.len() == self.share.len()
-            && self.phases.iter().all(|(resource, phase)| {
-                matches!(phase, Phase::Running(_)) && self.share.contains(resource)
-            })
+            && self
+                .phases
+                .iter()
+                .all(|(resource, phase)| matches!(phase, Phase::Running(_)) && self.share.contains(resource))
     }
 
     fn advance(&mut self) -> Vec<Command> {
@@ -180,8 +181,7 @@ impl Member {
         if self.phases.values().any(is_busy) {
             return None;
         }
-        let wanted: Resources =
-            self.phases.keys().filter(|resource| self.wants(resource)).cloned().collect();
+        let wanted: Resources = self.phases.keys().filter(|resource| self.wants(resource)).cloned().collect();
         if let Some(stop) = self.stop(|resource, phase| phase.is_in_use() && !wanted.contains(resource)) {
             return Some(stop);
         }
