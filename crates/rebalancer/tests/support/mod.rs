@@ -263,13 +263,16 @@ impl Stage {
             missing.push(format!("uneven: {counts:?}"));
         }
         let unsettled = self.processes.iter().filter(|(_, process)| !process.view.borrow().is_settled);
-        let unsettled: Vec<_> = unsettled.map(|(name, _)| name).collect();
+        let unsettled: Vec<_> =
+            unsettled.map(|(name, process)| format!("{name}: {:?}", *process.view.borrow())).collect();
         if !unsettled.is_empty() {
             missing.push(format!("not settled: {unsettled:?}"));
         }
         let superseded = self.monitor.superseded();
         if superseded > 0 {
-            missing.push(format!("{superseded} resources are still used by those who lost them while suspended"));
+            missing.push(format!(
+                "{superseded} resources are still used by those who lost them while suspended"
+            ));
         }
         missing.join("; ")
     }

@@ -101,8 +101,7 @@ impl Member {
         match input {
             Input::Share(share) => {
                 self.share = share;
-                let share = &self.share;
-                self.phases.retain(|resource, phase| *phase != Phase::Blocked || share.contains(resource));
+                self.forget_others();
             }
             Input::Placed { held, taken } => {
                 for Grant { resource, token } in held {
@@ -111,6 +110,7 @@ impl Member {
                 for resource in taken {
                     self.phases.insert(resource, Phase::Blocked);
                 }
+                self.forget_others();
             }
             Input::Freed(freed) => {
                 self.phases.retain(|resource, phase| *phase != Phase::Blocked || !freed.contains(resource));
@@ -169,6 +169,12 @@ impl Member {
             }
         }
         commands
+    }
+
+    /// What others hold is of interest only as long as it is to be had.
+    fn forget_others(&mut self) {
+        let share = &self.share;
+        self.phases.retain(|resource, phase| *phase != Phase::Blocked || share.contains(resource));
     }
 
     fn wants(&self, resource: &ResourceId) -> bool {

@@ -69,6 +69,15 @@ fn what_is_lost_before_it_is_placed_is_given_back() {
 }
 
 #[test]
+fn what_others_hold_is_forgotten_when_it_is_not_to_be_had_any_more() {
+    let mut member = running("a");
+    member.step(Input::Share(set("a b")));
+    member.step(Input::Share(set("a")));
+    assert_eq!(member.step(placed("", 0, "b")), []);
+    assert!(member.is_settled());
+}
+
+#[test]
 fn stops_wait_for_a_start_and_starts_for_a_stop() {
     let mut member = running("a");
     member.step(Input::Share(set("a b")));
