@@ -6,6 +6,7 @@ mod failure;
 mod identities;
 mod logging;
 mod member;
+mod rebalance;
 mod recover;
 mod restore;
 mod serve;
@@ -40,6 +41,8 @@ enum Command {
     Restore(restore::Args),
     /// Read, change, export and import the tree of this or any ZooKeeper server.
     Tree(tree::Args),
+    /// Share resources out among members so that no two ever use one: see such a group, or be a member.
+    Rebalance(rebalance::Args),
     /// Measure this or another server.
     #[command(subcommand)]
     Bench(Bench),
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Tree(args) => tree::run(args),
+        Command::Rebalance(args) => rebalance::run(&args),
         Command::Bench(bench) => run_bench(bench).map_err(failure::Failure::Running),
     };
     match outcome {

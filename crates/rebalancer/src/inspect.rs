@@ -116,7 +116,7 @@ pub async fn inspect(client: &Client, group: &str) -> Result<Report, Error> {
     let allocation = find(client, &layout.resources).await?;
     let status = find(client, &layout.status).await?;
     let members = members(client, &layout).await?;
-    let coordinator = epoch.as_ref().and_then(|node| text(node)).map(|name| MemberId::from(name.as_str()));
+    let coordinator = epoch.as_ref().and_then(text).map(|name| MemberId::from(name.as_str()));
     let damaged = |path: &str, what| Error::Damaged { path: path.to_owned(), what };
     let status = status.map(|node| Status::decode(&node.data.unwrap_or_default()));
     let data = allocation.and_then(|node| node.data).unwrap_or_default();

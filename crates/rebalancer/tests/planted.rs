@@ -16,7 +16,6 @@ fn assert_found(bug: Bug, mode: Mode, row: &str) {
     let row = ROWS.iter().find(|candidate| candidate.name == row).unwrap();
     let found = (0..SEEDS).find(|seed| !run(row, mode, *seed, Some(bug)).violations.is_empty());
     assert!(found.is_some(), "{bug:?} is not found within {SEEDS} seeds");
-    println!("{bug:?}: seed {}", found.unwrap());
 }
 
 #[test]

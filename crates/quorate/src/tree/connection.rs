@@ -13,7 +13,7 @@ use crate::identities;
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Connection")]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     /// Servers of one ensemble, tried in random order; paths are relative to CHROOT.
     #[arg(
         long,
@@ -48,7 +48,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Finds what is wrong with them.
-    pub(super) fn check(&self) -> Result<(), Failure> {
+    pub(crate) fn check(&self) -> Result<(), Failure> {
         self.target().map_err(|error| Failure::Usage(format!("--server: {error}")))?;
         self.tls()?;
         if !(self.timeout > 0.0 && self.timeout < 1e6) {
@@ -86,6 +86,14 @@ impl Connection {
     pub(super) async fn open(&self, json: bool) -> Result<Session> {
         let target = self.target()?;
         let runtime = Runtime::system();
+        let (server, options) = self.session()?;
+        let client = Client::connect(&runtime, server, options).await?;
+        let is_whole_tree = target.chroot.is_empty();
+        Ok(Session { runtime, client, servers: target.to_string(), is_whole_tree, json })
+    }
+
+    /// The connect string, and how sessions are to be.
+    pub(crate) fn session(&self) -> Result<(&str, Options)> {
         let options = Options {
             patience: Duration::from_secs_f64(self.timeout),
             identities: self.identities()?,
@@ -93,9 +101,7 @@ impl Connection {
             tls: self.tls().map_err(|failure| anyhow::anyhow!("{failure}"))?,
             ..Options::default()
         };
-        let client = Client::connect(&runtime, &self.server, options).await?;
-        let is_whole_tree = target.chroot.is_empty();
-        Ok(Session { runtime, client, servers: target.to_string(), is_whole_tree, json })
+        Ok((&self.server, options))
     }
 
     fn identities(&self) -> Result<Vec<Identity>> {

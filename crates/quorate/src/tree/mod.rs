@@ -1,6 +1,6 @@
 //! `quorate tree`: znodes on the command line, of Quorate and of any other ZooKeeper server.
 
-mod connection;
+pub(crate) mod connection;
 mod data;
 mod delete;
 mod export;
@@ -133,7 +133,7 @@ fn put(text: &[u8]) -> Result<bool> {
 }
 
 /// A path given on the command line.
-fn path(text: &str) -> Result<String, String> {
+pub(crate) fn path(text: &str) -> Result<String, String> {
     client::check_path(text).map_err(|error| error.to_string())?;
     Ok(text.to_owned())
 }

@@ -9,15 +9,26 @@ use crate::core::MemberId;
 use crate::layout::{Layout, MemberData};
 use crate::options::Options;
 
+/// What tells one attempt to join from all others.
+pub(super) fn nonce(client: &Client) -> String {
+    let mut nonce = String::new();
+    for _ in 0..2 {
+        // Writing to a string does not fail.
+        let _ = write!(nonce, "{:016x}", client.runtime().entropy.next_u64());
+    }
+    nonce
+}
+
 /// Makes the member's znode; gives its name.
 ///
 /// When the answer is lost, the znode is looked for: otherwise there could be a member that nobody is.
-pub(super) async fn join(client: &Client, layout: &Layout, options: &Options) -> Result<MemberId, Trouble> {
-    let mut nonce = String::new();
-    for _ in 0..2 {
-        let _infallible = write!(nonce, "{:016x}", client.runtime().entropy.next_u64());
-    }
-    let data = MemberData { weight: options.weight.get(), nonce: nonce.clone() };
+pub(super) async fn join(
+    client: &Client,
+    layout: &Layout,
+    options: &Options,
+    nonce: &str,
+) -> Result<MemberId, Trouble> {
+    let data = MemberData { weight: options.weight.get(), nonce: nonce.to_owned() };
     let data = serde_json::to_vec(&data).expect("strings and numbers can be written as JSON");
     let prefix = layout.client_prefix();
     loop {
@@ -26,7 +37,7 @@ pub(super) async fn join(client: &Client, layout: &Layout, options: &Options) ->
             Err(error) if error.is_passing() => recover(client, &error).await,
             Err(error) => return Err(error.into()),
         }
-        if let Some(member) = look_for(client, layout, &nonce).await? {
+        if let Some(member) = look_for(client, layout, nonce).await? {
             return Ok(member);
         }
     }
@@ -57,16 +68,10 @@ pub(super) async fn leave(context: &Context) -> Result<(), Trouble> {
     }
 }
 
-/// Takes away the znodes of this session that [`join`] may have made before it was given up.
-pub(super) async fn forget(client: &Client, layout: &Layout) {
-    let Ok((names, _)) = client.children(&layout.clients).await else { return };
-    for name in names {
-        let path = layout.client(&name.as_str().into());
-        let owner = client.exists(&path).await.ok().flatten().map(|stat| stat.ephemeral_owner);
-        if owner == Some(client.session()) {
-            // Otherwise it goes with the session.
-            let _ = client.delete(&path, client::AnyVersion).await;
-        }
+/// Takes away the znode that a [`join`] may have made which was given up. If that fails, it goes with the session.
+pub(super) async fn forget(client: &Client, layout: &Layout, nonce: &str) {
+    if let Ok(Some(member)) = look_for(client, layout, nonce).await {
+        let _ = client.delete(&layout.client(&member), client::AnyVersion).await;
     }
 }
 

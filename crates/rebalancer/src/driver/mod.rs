@@ -148,9 +148,9 @@ impl<H: Handler> Runner<H> {
             loop {
                 match self.serve(&client).await {
                     Ok(Ending::Left) => return Ok(()),
-                    Ok(Ending::Again) => {}
+                    Ok(Ending::Again) | Err(Trouble::Deposed) => {}
                     Err(Trouble::Failed(error)) => return Err(error),
-                    Ok(Ending::SessionOver) | Err(Trouble::SessionOver | Trouble::Deposed) => break,
+                    Ok(Ending::SessionOver) | Err(Trouble::SessionOver) => break,
                 }
             }
             former = Some(client);
@@ -159,18 +159,19 @@ impl<H: Handler> Runner<H> {
 
     /// One membership, from joining to its end.
     async fn serve(&mut self, client: &Client) -> Result<Ending, Trouble> {
+        let nonce = membership::nonce(client);
         let prepared = async {
             setup::check_deadlines(client, &self.options)?;
             setup::make_group(client, &self.layout, &self.options).await?;
-            membership::join(client, &self.layout, &self.options).await
+            membership::join(client, &self.layout, &self.options, &nonce).await
         };
         let mut leaving = self.leaving.clone();
         let me = tokio::select! {
             biased;
             me = prepared => me?,
-            // What may have been created half-way is told apart from members by nobody: it has to go with the session.
+            // What may have been created half-way would be a member that nobody is.
             () = asked_to_leave(&mut leaving) => {
-                membership::forget(client, &self.layout).await;
+                membership::forget(client, &self.layout, &nonce).await;
                 return Ok(Ending::Left);
             }
         };

@@ -57,6 +57,11 @@ impl Coordinator {
         commands
     }
 
+    /// Who is there, as far as it has seen.
+    pub fn members(&self) -> Option<&Members> {
+        self.members.as_ref()
+    }
+
     fn write(&mut self) -> Option<Command> {
         if self.is_writing || self.is_resting {
             return None;
