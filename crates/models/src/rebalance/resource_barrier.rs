@@ -498,7 +498,15 @@ impl Model for ResourceBarrier {
     type Guard = Guard;
 
     fn small(dropped: Option<Guard>) -> Self {
-        let left = Left { crashes: 1, isolations: 1, resource_changes: 2 };
+        // As little as shows what the loss of a rule does.
+        let left = match dropped {
+            None => Left { crashes: 1, isolations: 1, resource_changes: 2 },
+            Some(Guard::BarrierOutlivesResource) => Left { crashes: 0, isolations: 1, resource_changes: 2 },
+            Some(
+                Guard::StopBeforeRelease | Guard::WaitForBarrier | Guard::WatchBarriers | Guard::StopAlone,
+            ) => Left { crashes: 0, isolations: 1, resource_changes: 1 },
+            Some(_) => Left { crashes: 1, isolations: 0, resource_changes: 1 },
+        };
         Self { clients: 2, resources: 2, left, dropped }
     }
 
