@@ -64,7 +64,8 @@ fn wait_for(what: &str, is_there: impl Fn() -> bool) {
 }
 
 fn status(node: &Node, arguments: &[&str]) -> String {
-    let asked = [&["rebalance", "--server", &node.address(), "status", GROUP], arguments].concat();
+    let address = node.address();
+    let asked = [&["rebalance", "--server", &address, "status", GROUP], arguments].concat();
     let output = node.program(&asked);
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout)

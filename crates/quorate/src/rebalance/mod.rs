@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 /// A number of seconds above 0, such as 0.5.
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
-    if seconds >= 0.0 && seconds < 1e6 {
+    if (0.0..1e6).contains(&seconds) {
         return Ok(Duration::from_secs_f64(seconds));
     }
     Err("it is no number of seconds from 0 to 1,000,000".into())
