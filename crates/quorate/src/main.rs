@@ -9,6 +9,7 @@ mod identities;
 mod lock;
 mod logging;
 mod member;
+mod rebalance;
 mod recover;
 mod restore;
 mod serve;
@@ -52,6 +53,8 @@ enum Command {
     Lock(lock::Args),
     /// Run a command while being the leader.
     Elect(elect::Args),
+    /// Share resources out among members so that no two ever use one: see such a group, or be a member.
+    Rebalance(rebalance::Args),
     /// Measure this or another server.
     #[command(subcommand)]
     Bench(Bench),
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Command::Restore(args) => restore::run(&args),
         Command::Tree(args) => tree::run(args),
         Command::Service(args) => service::run(&args),
+        Command::Rebalance(args) => rebalance::run(&args),
         // These end as what they run ends.
         Command::Lock(args) => return lock::run(&args),
         Command::Elect(args) => return elect::run(&args),

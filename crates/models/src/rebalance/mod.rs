@@ -1,101 +1,108 @@
-//! Sharing resources out between clients so that no two ever use one: the rebalancer's two protocols.
+//! Sharing resources out between members so that no two ever use one: the rebalancer's two protocols, as shipped.
 //!
-//! Clients join a group; the one that joined first coordinates: it reads who is there and which resources there are, and
-//! writes a map of who gets what. [`resource_barrier`] hands resources over one by one: whoever gets one waits until the
-//! former owner has taken its barrier away. [`global_barrier`] stops everybody before anybody gets anything.
+//! What members and coordinators do, `rebalancer::core` says: the models call its steps, as the driver does, and carry out the
+//! commands in every order. What is modelled here is the rest of the world: one linearizable store with sessions, such as the
+//! control plane, watches that tell later of what changed, and clients that crash, are cut off and come back; resources are
+//! removed and added. All of it a bounded number of times.
 //!
-//! The [`Registry`] they meet in is one linearizable store with sessions, such as the control plane. What the models
-//! do not rely on: that a write of a coordinator is prompt. It is under way for any length of time, also beyond the end
-//! of its sender's session, and what stops it is the epoch it carries. Time is left out but for one thing: a client that
-//! does not hear of the store for its session's timeout stops by itself, before the store ends its session.
+//! What the models do not rely on: that a write of a coordinator is prompt. It is under way for any length of time, also beyond
+//! the end of its sender's session, and what stops it is the epoch it carries. Time is left out but for one thing: a client that
+//! does not hear of the store stops by itself, before the store ends its session.
 //!
-//! Clients crash, are cut off and come back, resources are removed and added, a bounded number of times.
+//! How the driver's parts appear here: a command is carried out in one step, together with the input that comes of it; answers
+//! that are lost, which the driver finds out about by reading again, are commands that are carried out later. The pauses between
+//! rebalances last any time. Members leave only by crashing or with their session. Tokens are left out: all are alike.
 
 pub mod global_barrier;
 pub mod resource_barrier;
 
+use rebalancer::core::{Allocation, Grant, MemberId, Members, ResourceId, Resources, Weight, is_fine};
+
 /// Clients and resources, at most.
 const MANY: usize = 3;
 
-/// A set of clients or of resources, as bits.
+/// A set of resources, as bits.
 type Set = u8;
 
-fn members(set: Set) -> impl Iterator<Item = usize> {
-    (0..MANY).filter(move |member| set & 1 << member != 0)
+const RESOURCES: [&str; MANY] = ["a", "b", "c"];
+
+fn resource(number: usize) -> ResourceId {
+    RESOURCES[number].into()
 }
 
-/// Who gets what.
-type Map = [Option<u8>; MANY];
+/// The name of who joined as the number-th.
+fn member(number: u8) -> MemberId {
+    const NAMES: [&str; 10] = ["c_0", "c_1", "c_2", "c_3", "c_4", "c_5", "c_6", "c_7", "c_8", "c_9"];
+    NAMES[usize::from(number)].into()
+}
+
+fn numbers(set: Set) -> impl Iterator<Item = usize> {
+    (0..MANY).filter(move |number| set & 1 << number != 0)
+}
+
+fn names(set: Set) -> Resources {
+    numbers(set).map(resource).collect()
+}
+
+fn set<'a>(resources: impl IntoIterator<Item = &'a ResourceId>) -> Set {
+    let number = |resource: &ResourceId| RESOURCES.iter().position(|name| *name == resource.as_str());
+    resources.into_iter().filter_map(number).fold(0, |set, number| set | 1 << number)
+}
+
+fn granted(grants: &[Grant]) -> Set {
+    set(grants.iter().map(|grant| &grant.resource))
+}
 
 /// What all see alike.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Registry {
-    /// Clients with a session, those that joined first in front.
-    clients: Vec<u8>,
+    /// Members with a session, by number, those that joined first in front.
+    members: Vec<u8>,
+    /// How many have joined.
+    joined: u8,
     resources: Set,
     /// How many coordinators there were.
     epoch: u8,
-    map: Map,
-    /// Clients or resources have changed since the coordinator looked.
-    dirty: bool,
+    allocation: Allocation,
+    /// Members have changed since the coordinator looked.
+    members_changed: bool,
+    /// Resources have changed since the coordinator looked.
+    resources_changed: bool,
 }
 
 impl Registry {
     fn new(clients: usize, resources: usize) -> Self {
-        let clients = (0..clients as u8).collect();
-        Self { clients, resources: (1 << resources) - 1, epoch: 0, map: [None; MANY], dirty: true }
-    }
-
-    fn is_member(&self, client: usize) -> bool {
-        self.clients.contains(&(client as u8))
-    }
-
-    /// What the map gives a client.
-    fn granted_to(&self, client: usize) -> Set {
-        granted(&self.map, client)
-    }
-
-    /// Each resource to the next client in turn, or, without that rule, all to the first.
-    fn plan(&self, evenly: bool) -> Map {
-        let mut map = [None; MANY];
-        for (turn, resource) in members(self.resources).enumerate() {
-            let place = if evenly { turn % self.clients.len().max(1) } else { 0 };
-            map[resource] = self.clients.get(place).copied();
+        Self {
+            members: (0..clients as u8).collect(),
+            joined: clients as u8,
+            resources: (1 << resources) - 1,
+            epoch: 0,
+            allocation: Allocation::default(),
+            members_changed: true,
+            resources_changed: true,
         }
-        map
     }
 
-    /// Whether a new map would move resources for nothing: each has an owner that is there and owns no other.
+    /// A client joins; gives its number.
+    fn join(&mut self) -> u8 {
+        let number = self.joined;
+        self.joined += 1;
+        self.members.push(number);
+        number
+    }
+
+    fn names(&self) -> Members {
+        self.members.iter().map(|number| (member(*number), Weight::default())).collect()
+    }
+
+    fn share(&self, number: u8) -> Resources {
+        self.allocation.share(&member(number))
+    }
+
+    /// Whether a new allocation would move resources for nothing.
     fn is_fine(&self) -> bool {
-        let covered = members(self.resources).all(|resource| self.map[resource].is_some());
-        let exact =
-            (0..MANY).all(|resource| self.map[resource].is_none() || self.resources & 1 << resource != 0);
-        let owners =
-            self.map.iter().flatten().all(|owner| {
-                self.clients.contains(owner) && self.granted_to((*owner).into()).count_ones() == 1
-            });
-        covered && exact && owners
+        is_fine(&self.allocation, &self.names(), &names(self.resources))
     }
-
-    /// Whether the map gives each resource to somebody who is there, and to all about as many.
-    fn is_complete(&self) -> bool {
-        (0..MANY).all(|resource| match self.map[resource] {
-            Some(owner) => self.clients.contains(&owner) && self.resources & 1 << resource != 0,
-            None => self.resources & 1 << resource == 0,
-        })
-    }
-}
-
-fn granted(map: &Map, client: usize) -> Set {
-    (0..MANY)
-        .filter(|resource| map[*resource] == Some(client as u8))
-        .fold(0, |set, resource| set | 1 << resource)
-}
-
-/// Whether no client of those that have any, or are there, has two more than another.
-fn is_even(map: &Map, clients: &[u8]) -> bool {
-    let counts = || clients.iter().map(|client| granted(map, usize::from(*client)).count_ones());
-    counts().max().unwrap_or(0) <= counts().min().unwrap_or(0) + 1
 }
 
 /// What the environment may still do.
@@ -109,39 +116,18 @@ pub struct Left {
     pub resource_changes: u8,
 }
 
-/// A coordinator's write of a map, until it arrives.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct Write {
-    epoch: u8,
-    map: Map,
-    /// Who was there when it was planned.
-    clients: Set,
-}
-
-/// What a client is, whatever the protocol.
+/// How a client stands to the store.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 struct Link {
     crashed: bool,
     cut_off: bool,
-    /// The epoch in which it coordinates; none: 0.
-    coordinates: u8,
-    /// Its write that is under way.
-    write: Option<Write>,
+    /// It is no longer certain of its session.
+    gave_up: bool,
 }
 
 impl Link {
-    fn is_up(&self) -> bool {
+    fn is_up(self) -> bool {
         !self.crashed && !self.cut_off
-    }
-
-    /// Of a client that begins anew. What its former self sent is still under way.
-    fn anew(&self) -> Self {
-        Self { write: self.write, ..Self::default() }
-    }
-
-    /// Of a client that has crashed.
-    fn crashed(&self) -> Self {
-        Self { crashed: true, ..self.anew() }
     }
 }
 
@@ -153,4 +139,18 @@ fn are_disjoint(sets: impl Iterator<Item = Set>) -> bool {
         used |= set;
         is_free
     })
+}
+
+/// Whether none of the members gets two more than another.
+fn is_even(allocation: &Allocation, members: &Members) -> bool {
+    let counts = allocation.counts();
+    let count = || members.keys().map(|member| counts.get(member).copied().unwrap_or(0));
+    count().max().unwrap_or(0) <= count().min().unwrap_or(0) + 1
+}
+
+/// What the coordinator would do that shares out nothing: the first gets all.
+fn all_to_the_first(allocation: &mut Allocation, members: &Members) {
+    if let Some(first) = members.keys().next() {
+        allocation.owners.values_mut().for_each(|owner| owner.clone_from(first));
+    }
 }
