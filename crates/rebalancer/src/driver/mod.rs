@@ -1,6 +1,7 @@
 //! Carries out what the protocols say, over one session after another.
 
 mod barriers;
+mod certainty;
 mod context;
 mod coordinate;
 mod election;

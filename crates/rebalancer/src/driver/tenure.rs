@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use client::Client;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use runtime::BoxFuture;
 use tokio::sync::watch;
 
-use super::context::{Context, Doing, Trouble, insist};
+use super::certainty::{self, Certainty};
+use super::context::{Context, Doing, Trouble};
 use super::machine::{Done, Learnt, Machine, Task};
 use super::work::{Starting, Stopping};
 use super::{View, asked_to_leave, barriers, coordinate, election, membership, rounds, work};
@@ -29,13 +27,6 @@ pub(super) enum Ending {
     /// It is to join again, in this session.
     Again,
     /// It is to join again, in the next session.
-    SessionOver,
-}
-
-/// Whether the session lives.
-enum Certainty {
-    CutOff,
-    Back,
     SessionOver,
 }
 
@@ -91,7 +82,7 @@ impl<'a, H: Handler> Tenure<'a, H> {
         tracing::info!(group = %context.layout.group, member = %context.me, "joined");
         let mut coordinating = pin!(coordinate::run(context.clone(), self.view));
         let mut removed = pin!(election::removed(context.clone()));
-        let mut certainty = self.lose_certainty();
+        let mut certainty = certainty::lost(&context);
         self.listen();
         self.show();
         loop {
@@ -118,8 +109,8 @@ impl<'a, H: Handler> Tenure<'a, H> {
             }
             if let Event::Certainty(change) = &event {
                 certainty = match change {
-                    Certainty::CutOff => regain_certainty(context.client.clone(), self.margin()),
-                    Certainty::Back => self.lose_certainty(),
+                    Certainty::CutOff => certainty::regained(&context),
+                    Certainty::Back => certainty::lost(&context),
                     Certainty::SessionOver => Box::pin(std::future::pending()),
                 };
             }
@@ -318,25 +309,6 @@ impl<'a, H: Handler> Tenure<'a, H> {
         }
     }
 
-    /// A member that is cut off has this long before others could get its resources.
-    fn margin(&self) -> Duration {
-        self.context.options.stop_deadline
-    }
-
-    fn lose_certainty(&self) -> BoxFuture<'static, Certainty> {
-        let (client, margin) = (self.context.client.clone(), self.margin());
-        if self.context.options.has(Bug::ExpiryNotNoticed) {
-            return Box::pin(async move {
-                client.over().await;
-                Certainty::SessionOver
-            });
-        }
-        Box::pin(async move {
-            lose_certainty(&client, margin).await;
-            if client.is_over() { Certainty::SessionOver } else { Certainty::CutOff }
-        })
-    }
-
     fn show(&self) {
         self.view.send_if_modified(|view| {
             let is_settled = self.machine.is_settled();
@@ -351,38 +323,6 @@ impl<'a, H: Handler> Tenure<'a, H> {
             !is_same
         });
     }
-}
-
-/// Completes when the session is over, or lives for certain no longer than `margin`.
-async fn lose_certainty(client: &Client, margin: Duration) {
-    let clock = &client.runtime().clock;
-    // While somebody waits for it, the client makes sure in time.
-    let mut lapsed = pin!(client.lapsed());
-    loop {
-        let until = client.lives_until() - margin;
-        if until <= clock.now() {
-            return;
-        }
-        tokio::select! {
-            biased;
-            () = &mut lapsed => return,
-            () = clock.sleep_until(until) => {}
-        }
-    }
-}
-
-/// Completes when the session is over, or lives for certain for longer than `margin`.
-fn regain_certainty(client: Client, margin: Duration) -> BoxFuture<'static, Certainty> {
-    Box::pin(async move {
-        loop {
-            if insist(&client, || client.sync("/")).await.is_err() {
-                return Certainty::SessionOver;
-            }
-            if client.lives_until() - margin > client.runtime().clock.now() {
-                return Certainty::Back;
-            }
-        }
-    })
 }
 
 async fn if_any<F: Future + Unpin>(future: &mut Option<F>) -> F::Output {
