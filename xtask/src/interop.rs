@@ -74,6 +74,8 @@ impl Suite {
                 "test_limits.py",
                 "test_quotas.py",
                 "test_config.py",
+                "test_reconfig.py",
+                "test_extensions.py",
                 "test_backup.py",
             ],
             Suite::Java => &["test_java.py"],
@@ -82,7 +84,7 @@ impl Suite {
             Suite::SharedLocks => &["test_shared_recipes.py"],
             Suite::Go => &["test_go.py"],
             Suite::Node => &["test_node.py"],
-            Suite::Faults => &["test_audit.py", "test_faults.py"],
+            Suite::Faults => &["test_audit.py", "test_faults.py", "test_recover.py"],
             Suite::Malformed => &["test_malformed.py"],
             Suite::Tls => &["test_tls.py"],
             Suite::Migration => &["test_migration.py"],
@@ -120,4 +122,21 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     pytest.args(args.only.iter().flat_map(|suite| suite.files()).map(|file| format!("tests/{file}")));
     pytest.args(&args.pytest);
     step("third-party clients", &mut pytest)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_test_belongs_to_a_suite() {
+        let folder = std::fs::read_dir(root().join("interop/tests")).expect("the tests are there");
+        let names = folder.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let found: BTreeSet<String> =
+            names.filter(|name| name.starts_with("test_") && name.ends_with(".py")).collect();
+        let suites = Suite::value_variants().iter().flat_map(|suite| suite.files());
+        assert_eq!(found, suites.map(|file| (*file).to_owned()).collect());
+    }
 }
