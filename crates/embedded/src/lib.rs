@@ -30,11 +30,15 @@ mod wires;
 
 pub use ensemble::{Ensemble, Host, TICK};
 
-/// Runs a test in paused time: it jumps to the next timer when nothing else is to be done.
+/// Runs a test in paused time: it jumps to the next timer when nothing else is to be done. A test whose own randomness repeats
+/// itself repeats itself exactly, if it is built with `--cfg tokio_unstable`; else tokio adds some of its own.
 ///
 /// # Panics
 /// Where tokio finds no means to start.
 pub fn run<F: Future>(test: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    #[cfg(tokio_unstable)]
+    builder.rng_seed(tokio::runtime::RngSeed::from_bytes(b"embedded"));
+    let runtime = builder.enable_all().start_paused(true).build();
     runtime.expect("a thread's own runtime can be made").block_on(test)
 }

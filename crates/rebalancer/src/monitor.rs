@@ -83,6 +83,15 @@ impl fmt::Display for Violation {
     }
 }
 
+impl State {
+    /// Whether the token is not larger than that of an earlier owner, who is another process.
+    fn is_old(&self, process: &str, grant: &Grant) -> bool {
+        self.tokens.get(&grant.resource).is_some_and(|(largest, owner)| {
+            grant.token < *largest || (grant.token == *largest && owner != process)
+        })
+    }
+}
+
 impl Monitor {
     /// One that has seen nothing.
     pub fn new(clock: Clock) -> Self {
@@ -99,6 +108,12 @@ impl Monitor {
         let Grant { resource, token } = grant;
         let mut state = self.state();
         state.claims += 1;
+        if state.suspended.contains(process) && state.is_old(process, grant) {
+            // It can't know yet. The resource refuses it by its token, and stays whose it is.
+            state.superseded.insert((resource.clone(), process.to_owned()));
+            return;
+        }
+        let is_old = state.is_old(process, grant);
         let former = state.uses.insert(resource.clone(), Use { process: process.to_owned(), since: now });
         if let Some(former) = former {
             if state.suspended.contains(&former.process) && former.process != process {
@@ -110,12 +125,9 @@ impl Monitor {
                 state.violations.push(Violation { at: now, resource: resource.clone(), what });
             }
         }
-        if let Some((largest, owner)) = state.tokens.get(resource).cloned() {
-            let is_own_again = *token == largest && owner == process;
-            if *token <= largest && !is_own_again {
-                let what = Wrong::OldToken { claimer: process.to_owned(), token: *token, largest, owner };
-                state.violations.push(Violation { at: now, resource: resource.clone(), what });
-            }
+        if let Some((largest, owner)) = state.tokens.get(resource).cloned().filter(|_| is_old) {
+            let what = Wrong::OldToken { claimer: process.to_owned(), token: *token, largest, owner };
+            state.violations.push(Violation { at: now, resource: resource.clone(), what });
         }
         state.tokens.insert(resource.clone(), (*token, process.to_owned()));
     }
@@ -220,6 +232,21 @@ mod tests {
         monitor.release("one", &"a".into());
         assert_eq!(wrongs(&monitor), []);
         monitor.claim("two", &grant("a", 5));
+        assert!(matches!(wrongs(&monitor)[..], [Wrong::OldToken { .. }]));
+    }
+
+    #[tokio::test]
+    async fn a_process_that_cannot_know_yet_is_refused_by_its_token() {
+        let monitor = Monitor::new(SystemClock::clock());
+        monitor.suspend("one");
+        monitor.claim("two", &grant("a", 2));
+        monitor.claim("one", &grant("a", 1));
+        assert_eq!((monitor.superseded(), monitor.owners()[&ResourceId::from("a")].as_str()), (1, "two"));
+        monitor.release("one", &"a".into());
+        monitor.release("two", &"a".into());
+        assert_eq!((wrongs(&monitor), monitor.superseded()), (vec![], 0));
+        monitor.resume("one");
+        monitor.claim("one", &grant("a", 1));
         assert!(matches!(wrongs(&monitor)[..], [Wrong::OldToken { .. }]));
     }
 
