@@ -9,6 +9,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -177,6 +178,16 @@ pub(crate) fn name(file: &Path) -> &str {
     file.to_str().unwrap()
 }
 
+/// A port that no other call gives. Below those from which the kernel picks for outgoing connections, or one of theirs could be in
+/// the way when the node starts.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(61);
+    loop {
+        let place = first.wrapping_add(CALLS.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        let port = 12_000 + u16::try_from(place).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
