@@ -96,7 +96,7 @@ pub enum WireError {
     BadArguments {
         /// The method.
         method: MethodId,
-        /// The start of its arguments: as many as a reply text can show.
+        /// The start of its arguments: as many as a reply text can show, and none where credentials are among them.
         arguments: Box<[u8]>,
     },
     /// A short string in a method is not UTF-8.

@@ -16,6 +16,12 @@ impl MethodId {
     pub const fn is_known(self) -> bool {
         self.name().is_some()
     }
+
+    /// Whether credentials are among its arguments, which no error text may show.
+    pub(super) const fn has_secret(self) -> bool {
+        // connection.start_ok, secure_ok and update_secret.
+        matches!((self.class, self.method), (10, 11 | 21 | 70))
+    }
 }
 
 impl fmt::Display for MethodId {

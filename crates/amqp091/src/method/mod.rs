@@ -17,6 +17,8 @@ pub mod tx;
 pub use arguments::Secret;
 pub use id::MethodId;
 
+use std::fmt;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::argument::{Argument, Flaw, Reader, Writer};
@@ -24,7 +26,7 @@ use crate::frame::put_method_frame;
 use crate::{ChannelId, WireError};
 
 /// A method as it is in a frame, its arguments not decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct MethodFrame {
     /// Which method.
     pub id: MethodId,
@@ -59,7 +61,8 @@ impl MethodFrame {
         let mut from = Reader::new(&self.arguments);
         let id = self.id;
         let bad = || {
-            let shown = &self.arguments[..self.arguments.len().min(SHOWN_BYTES_MAX)];
+            let shown_bytes = if id.has_secret() { 0 } else { SHOWN_BYTES_MAX };
+            let shown = &self.arguments[..self.arguments.len().min(shown_bytes)];
             WireError::BadArguments { method: id, arguments: shown.into() }
         };
         match Method::read(id, &mut from) {
@@ -69,6 +72,13 @@ impl MethodFrame {
             Err(Flaw::NotUtf8) => Err(WireError::NotUtf8(id)),
             Err(Flaw::Table(error)) => Err(WireError::BadTable { method: id, error }),
         }
+    }
+}
+
+/// Without the arguments, which may be credentials.
+impl fmt::Debug for MethodFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} bytes)", self.id, self.arguments.len())
     }
 }
 

@@ -67,6 +67,8 @@ fn bad_arguments_are_shown_as_far_as_a_text_reaches() {
     assert_eq!(text(method(60, 80, b"\x01\x02")), "FRAME_ERROR - cannot decode <<1,2>>");
     assert_eq!(text(method(60, 80, &[200; 4000])).len(), 255);
     assert_eq!(text(method(60, 21, b"\x01\xff")), "FRAME_ERROR - Malformed UTF-8 in shortstr");
+    assert_eq!(text(method(10, 21, b"\0\0\0\x09secret")), "FRAME_ERROR - cannot decode <<>>");
+    assert_eq!(format!("{:?}", method(10, 21, b"secret")), "connection.secure_ok (6 bytes)");
     assert_eq!(text(method(60, 200, b"")), "NOT_IMPLEMENTED - unknown method {60,200}");
     let declare = method(40, 10, b"\0\0\x01e\x06direct\0\0\0\0\x03\x01kz");
     let error = declare.decode().unwrap_err();
