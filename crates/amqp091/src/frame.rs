@@ -87,6 +87,8 @@ pub const HEARTBEAT_FRAME: [u8; FRAME_OVERHEAD] = [HEARTBEAT, 0, 0, 0, 0, 0, 0, 
 impl Frame {
     /// Takes the first frame out of `input`, without copying it, or `None` if it is not all there yet. Then `input` is as before.
     ///
+    /// The frame keeps the allocation of `input` alive. Who stores a small message for long copies it first.
+    ///
     /// # Errors
     /// When the frame is too large (as soon as its size is there), ends wrongly, or has no meaning.
     pub fn take(input: &mut BytesMut, max: FrameMax) -> Result<Option<Frame>, WireError> {

@@ -255,6 +255,60 @@ fn consuming() {
     check(1, "01000100000005003c006e01ce", basic::Recover { requeue: true });
 }
 
+#[test]
+fn less_common_methods() {
+    let capabilities = TableBuf::new().with("basic.nack", true);
+    let properties = TableBuf::new().with("capabilities", capabilities.as_table()).with("product", "X");
+    let start = connection::Start {
+        version_major: 0,
+        version_minor: 9,
+        server_properties: properties.as_table(),
+        mechanisms: b"PLAIN AMQPLAIN",
+        locales: b"en_US",
+    };
+    check(
+        1,
+        "01000100000052000a000a00090000002d0c6361706162696c6974696573460000000d0a62617369\
+        632e6e61636b74010770726f647563745300000001580000000e504c41494e20414d51504c41494e\
+        00000005656e5f5553ce",
+        start,
+    );
+    check(
+        1,
+        "0100010000000c002800140000046c6f677301ce",
+        exchange::Delete { ticket: 0, exchange: text("logs"), if_unused: true, nowait: false },
+    );
+    let bind = exchange::Bind {
+        destination: text("dst"),
+        source: text("src"),
+        routing_key: text("k"),
+        ..exchange::Bind::default()
+    };
+    check(1, "010001000000150028001e00000364737403737263016b0000000000ce", bind);
+    let unbind = exchange::Unbind {
+        destination: text("dst"),
+        source: text("src"),
+        routing_key: text("k"),
+        nowait: true,
+        ..exchange::Unbind::default()
+    };
+    check(1, "010001000000150028002800000364737403737263016b0100000000ce", unbind);
+    check(
+        1,
+        "0100010000000c0032001e0000046a6f627301ce",
+        queue::Purge { ticket: 0, queue: text("jobs"), nowait: true },
+    );
+    check(1, "010001000000080032002900000007ce", queue::DeleteOk { message_count: 7 });
+    check(1, "01000100000009003c001e0374616701ce", basic::Cancel { consumer_tag: text("tag"), nowait: true });
+    check(1, "0100010000000d003c005a000000000000000301ce", basic::Reject { delivery_tag: 3, requeue: true });
+    check(1, "01000100000005003c006401ce", basic::RecoverAsync { requeue: true });
+    check(
+        1,
+        "0100010000000d003c0078000000000000000302ce",
+        basic::Nack { delivery_tag: 3, multiple: false, requeue: true },
+    );
+}
+
 const DECIMAL: Value<'_> = Value::Decimal { scale: 2, value: 314 };
 
 #[test]
