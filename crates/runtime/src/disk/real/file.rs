@@ -4,10 +4,9 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 
-use super::direct::{Direct, Durable};
-use super::worker::Worker;
+use super::direct::Durable;
+use super::worker::{Output, Worker};
 use super::{blocking, calls};
 use crate::BoxFuture;
 use crate::disk::File;
@@ -16,14 +15,12 @@ use crate::disk::File;
 pub(super) struct SystemFile {
     file: Arc<std::fs::File>,
     worker: Worker,
-    /// Used by the worker's thread alone.
-    direct: Arc<Mutex<Direct>>,
 }
 
 impl SystemFile {
     pub(super) fn new(file: std::fs::File) -> Self {
         let file = Arc::new(file);
-        Self { worker: Worker::new(Arc::clone(&file)), file, direct: Arc::default() }
+        Self { worker: Worker::new(Arc::clone(&file)), file }
     }
 }
 
@@ -34,16 +31,15 @@ impl File for SystemFile {
     }
 
     fn write_at(&self, offset: u64, parts: Vec<Bytes>) -> BoxFuture<'_, io::Result<()>> {
-        self.worker.run(move |file| calls::write(file, offset, parts))
+        self.worker.run(move |output| calls::write(&output.file, offset, parts))
     }
 
     fn sync_data(&self) -> BoxFuture<'_, io::Result<()>> {
-        self.worker.run(calls::sync)
+        self.worker.run(|output| calls::sync(&output.file))
     }
 
     fn write_and_sync(&self, offset: u64, parts: Vec<Bytes>) -> BoxFuture<'_, io::Result<()>> {
-        let direct = Arc::clone(&self.direct);
-        self.worker.run(move |file| write_and_sync(file, &direct, offset, parts))
+        self.worker.run(move |output| write_and_sync(output, offset, parts))
     }
 
     fn write_sync_and_mark(
@@ -53,13 +49,11 @@ impl File for SystemFile {
         mark_offset: u64,
         mark: Bytes,
     ) -> BoxFuture<'_, io::Result<()>> {
-        let direct = Arc::clone(&self.direct);
-        let marking = Arc::clone(&self.direct);
-        let work = move |file: &std::fs::File| write_and_sync(file, &direct, offset, parts);
+        let work = move |output: &mut Output| write_and_sync(output, offset, parts);
         // A write to where the mark would be says what it would say.
-        self.worker.run_and_when_idle(work, move |file| {
+        self.worker.run_and_when_idle(work, move |Output { file, direct }| {
             let mark = vec![mark];
-            let done = marking.lock().write(file, mark_offset, &mark, Durable::No);
+            let done = direct.write(file, mark_offset, &mark, Durable::No);
             // A disk that fails here fails the next write too.
             let _untold = done.unwrap_or_else(|| calls::write(file, mark_offset, mark));
         })
@@ -71,21 +65,17 @@ impl File for SystemFile {
     }
 
     fn set_len(&self, len: u64) -> BoxFuture<'_, io::Result<()>> {
-        self.worker.run(move |file| file.set_len(len))
+        self.worker.run(move |output| output.file.set_len(len))
     }
 
     fn allocate(&self, len: u64) -> BoxFuture<'_, io::Result<()>> {
-        self.worker.run(move |file| calls::allocate(file, len))
+        self.worker.run(move |output| calls::allocate(&output.file, len))
     }
 }
 
-fn write_and_sync(
-    file: &std::fs::File,
-    direct: &Mutex<Direct>,
-    offset: u64,
-    parts: Vec<Bytes>,
-) -> io::Result<()> {
-    if let Some(done) = direct.lock().write(file, offset, &parts, Durable::Yes) {
+fn write_and_sync(output: &mut Output, offset: u64, parts: Vec<Bytes>) -> io::Result<()> {
+    let Output { file, direct } = output;
+    if let Some(done) = direct.write(file, offset, &parts, Durable::Yes) {
         return done;
     }
     calls::write(file, offset, parts)?;

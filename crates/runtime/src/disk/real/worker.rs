@@ -13,6 +13,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use super::direct::Direct;
 use crate::BoxFuture;
 
 /// How long a thread waits for the next write before it ends.
@@ -27,8 +28,14 @@ struct Job {
     supersedes: bool,
 }
 
-type Work = Box<dyn FnOnce(&File) -> Option<Leftover> + Send>;
-type Leftover = Box<dyn FnOnce(&File) + Send>;
+type Work = Box<dyn FnOnce(&mut Output) -> Option<Leftover> + Send>;
+type Leftover = Box<dyn FnOnce(&mut Output) + Send>;
+
+/// What the thread writes to. It goes with the thread: files that are only kept to be read cost no buffer either.
+pub(super) struct Output {
+    pub(super) file: Arc<File>,
+    pub(super) direct: Direct,
+}
 
 /// Runs what it is given on a thread, in order.
 pub(super) struct Worker {
@@ -45,20 +52,20 @@ impl Worker {
     /// Runs `work` after everything given before. It runs to its end even if the returned future is dropped.
     pub(super) fn run(
         &self,
-        work: impl FnOnce(&File) -> io::Result<()> + Send + 'static,
+        work: impl FnOnce(&mut Output) -> io::Result<()> + Send + 'static,
     ) -> BoxFuture<'static, io::Result<()>> {
-        self.give(false, move |file| (work(file), None))
+        self.give(false, move |output| (work(output), None))
     }
 
     /// As [`Worker::run`]; then, unless the result is an error, `later`, when nothing was given for a moment. If the next that is
     /// given is given by this method too, not at all.
     pub(super) fn run_and_when_idle(
         &self,
-        work: impl FnOnce(&File) -> io::Result<()> + Send + 'static,
-        later: impl FnOnce(&File) + Send + 'static,
+        work: impl FnOnce(&mut Output) -> io::Result<()> + Send + 'static,
+        later: impl FnOnce(&mut Output) + Send + 'static,
     ) -> BoxFuture<'static, io::Result<()>> {
-        self.give(true, move |file| {
-            let result = work(file);
+        self.give(true, move |output| {
+            let result = work(output);
             let leftover = result.is_ok().then(|| Box::new(later) as Leftover);
             (result, leftover)
         })
@@ -67,11 +74,11 @@ impl Worker {
     fn give(
         &self,
         supersedes: bool,
-        work: impl FnOnce(&File) -> (io::Result<()>, Option<Leftover>) + Send + 'static,
+        work: impl FnOnce(&mut Output) -> (io::Result<()>, Option<Leftover>) + Send + 'static,
     ) -> BoxFuture<'static, io::Result<()>> {
         let (sender, receiver) = oneshot::channel();
-        let work = Box::new(move |file: &File| {
-            let (result, leftover) = work(file);
+        let work = Box::new(move |output: &mut Output| {
+            let (result, leftover) = work(output);
             // The receiver is gone when the caller was cancelled: nobody wants the result.
             let _ = sender.send(result);
             leftover
@@ -104,12 +111,12 @@ impl Worker {
         // Not bounded: each waiting job is one call whose caller waits for it.
         let (sender, receiver) = mpsc::channel();
         sender.send(job).expect("the receiver is held here");
-        let file = Arc::clone(&self.file);
+        let output = Output { file: Arc::clone(&self.file), direct: Direct::default() };
         let jobs = Arc::clone(&self.jobs);
         std::thread::Builder::new()
             .name("disk".into())
             .stack_size(256 << 10)
-            .spawn(move || work_until_idle(&file, &receiver, &jobs))?;
+            .spawn(move || work_until_idle(output, &receiver, &jobs))?;
         Ok(sender)
     }
 }
@@ -121,21 +128,21 @@ impl Drop for Worker {
     }
 }
 
-fn work_until_idle(file: &File, receiver: &Receiver<Job>, jobs: &Mutex<Option<Sender<Job>>>) {
+fn work_until_idle(mut output: Output, receiver: &Receiver<Job>, jobs: &Mutex<Option<Sender<Job>>>) {
     let mut leftover = None;
     loop {
         let patience = if leftover.is_some() { PAUSE } else { IDLE };
         match receiver.recv_timeout(patience) {
-            Ok(job) => leftover = work_on(file, job, leftover),
-            Err(RecvTimeoutError::Disconnected) => return finish(file, leftover),
-            Err(RecvTimeoutError::Timeout) if leftover.is_some() => finish(file, leftover.take()),
+            Ok(job) => leftover = work_on(&mut output, job, leftover),
+            Err(RecvTimeoutError::Disconnected) => return finish(&mut output, leftover),
+            Err(RecvTimeoutError::Timeout) if leftover.is_some() => finish(&mut output, leftover.take()),
             Err(RecvTimeoutError::Timeout) => {
                 let mut jobs = jobs.lock();
                 // A job may have come between the timeout and the lock.
                 match receiver.try_recv() {
                     Ok(job) => {
                         drop(jobs);
-                        leftover = work_on(file, job, None);
+                        leftover = work_on(&mut output, job, None);
                     }
                     Err(TryRecvError::Disconnected) => return,
                     Err(TryRecvError::Empty) => {
@@ -148,15 +155,15 @@ fn work_until_idle(file: &File, receiver: &Receiver<Job>, jobs: &Mutex<Option<Se
     }
 }
 
-fn work_on(file: &File, job: Job, leftover: Option<Leftover>) -> Option<Leftover> {
+fn work_on(output: &mut Output, job: Job, leftover: Option<Leftover>) -> Option<Leftover> {
     if !job.supersedes {
-        finish(file, leftover);
+        finish(output, leftover);
     }
-    (job.work)(file)
+    (job.work)(output)
 }
 
-fn finish(file: &File, leftover: Option<Leftover>) {
+fn finish(output: &mut Output, leftover: Option<Leftover>) {
     if let Some(leftover) = leftover {
-        leftover(file);
+        leftover(output);
     }
 }
