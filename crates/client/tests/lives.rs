@@ -96,6 +96,22 @@ fn a_client_lets_go_in_time_when_its_server_is_cut_off_from_the_leader() {
 }
 
 #[test]
+fn who_asks_only_when_it_is_cut_off_is_told_soon() {
+    run(async {
+        let world = Ensemble::start(1);
+        let host = world.host();
+        let client = Client::connect(host.runtime(), "n1", Options::default()).await.unwrap();
+        pause(&world, 60).await;
+        host.take_down();
+        let asked = world.runtime().clock.now();
+        client.lapsed().await;
+        let took = world.runtime().clock.now().saturating_since(asked);
+        // Timers have whole milliseconds.
+        assert!(took <= client.session_timeout() / 6 + Duration::from_millis(1), "{took:?}");
+    });
+}
+
+#[test]
 fn a_session_that_was_ended_has_lapsed() {
     run(async {
         let world = Ensemble::start(1);

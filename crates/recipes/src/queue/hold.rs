@@ -5,9 +5,9 @@ use client::{Acl, AnyVersion, Client, CreateMode, Effect, Error, ErrorKind, Sess
 use runtime::Pool;
 
 use super::look::Look;
-use super::slot::{Filling, Slot};
+use super::slot::{Filling, Slot, Taker};
 use super::{Layout, QueueError, Rank, put};
-use crate::trouble::{Patience, is_over, may_pass};
+use crate::trouble::{Patience, is_over};
 use crate::{paths, unique};
 
 /// A queue that gives an item to one taker, and to another when that one has died before it was done: at least once, and to one
@@ -51,20 +51,11 @@ impl HoldingQueue {
     /// # Errors
     /// When it can't be taken, or is no item of the layout.
     pub async fn take(&self) -> Result<Held, QueueError> {
-        self.slot
-            .fill(&self.sessions, async |slot| {
-                let mut patience = Patience::default();
-                loop {
-                    let client = self.sessions.client().await?;
-                    match self.take_in(&client, slot).await {
-                        Err(QueueError::Client(error)) if may_pass(&error) => patience.pause(&client).await,
-                        taken => return taken,
-                    }
-                }
-            })
-            .await
+        self.slot.fill(&self.sessions, self).await
     }
+}
 
+impl Taker<Held> for HoldingQueue {
     async fn take_in(&self, client: &Client, slot: &mut Filling<'_, Held>) -> Result<Held, QueueError> {
         loop {
             let look = Look::at(client, &self.entries, self.layout, Some(&self.taken)).await?;

@@ -36,7 +36,7 @@ use crate::parents::{Kind, ensure};
 use crate::paths;
 use crate::trouble::{Patience, may_pass};
 use look::Look;
-use slot::Slot;
+use slot::{Filling, Slot, Taker};
 
 /// Why items can't be put or taken.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -106,26 +106,12 @@ impl Queue {
     /// # Errors
     /// When it can't be taken, or is no item of the layout.
     pub async fn take(&self) -> Result<Taken, QueueError> {
-        self.slot
-            .fill(&self.sessions, async |slot| {
-                let mut patience = Patience::default();
-                loop {
-                    let client = self.sessions.client().await?;
-                    match self.take_in(&client, slot).await {
-                        Err(QueueError::Client(error)) if may_pass(&error) => patience.pause(&client).await,
-                        taken => return taken,
-                    }
-                }
-            })
-            .await
+        self.slot.fill(&self.sessions, self).await
     }
+}
 
-    /// Takes in one session.
-    async fn take_in(
-        &self,
-        client: &Client,
-        slot: &mut slot::Filling<'_, Taken>,
-    ) -> Result<Taken, QueueError> {
+impl Taker<Taken> for Queue {
+    async fn take_in(&self, client: &Client, slot: &mut Filling<'_, Taken>) -> Result<Taken, QueueError> {
         loop {
             let look = Look::at(client, &self.path, self.layout, None).await?;
             for entry in look.ready() {

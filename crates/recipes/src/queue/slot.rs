@@ -2,11 +2,12 @@
 
 use std::pin::Pin;
 
-use client::Sessions;
+use client::{Client, Sessions};
 use runtime::Pool;
 use tokio::sync::{Mutex, MutexGuard, oneshot};
 
 use super::QueueError;
+use crate::trouble::{Patience, may_pass};
 
 type Outcome<T> = Result<Option<T>, QueueError>;
 
@@ -25,18 +26,31 @@ pub(super) struct Filling<'a, T> {
     sessions: &'a Sessions,
 }
 
-impl<T: Send + 'static> Slot<T> {
-    /// What a dropped future has left, or else what `take` takes. One at a time.
-    pub(super) async fn fill(
+/// Who takes.
+pub(super) trait Taker<T> {
+    /// Takes in one session, each step that has an effect by [`Filling::run`].
+    fn take_in(
         &self,
-        sessions: &Sessions,
-        take: impl AsyncFnOnce(&mut Filling<'_, T>) -> Result<T, QueueError>,
-    ) -> Result<T, QueueError> {
+        client: &Client,
+        slot: &mut Filling<'_, T>,
+    ) -> impl Future<Output = Result<T, QueueError>> + Send;
+}
+
+impl<T: Send + 'static> Slot<T> {
+    /// What a dropped future has left, or else what `taker` takes in one session or the next. One at a time.
+    pub(super) async fn fill(&self, sessions: &Sessions, taker: &impl Taker<T>) -> Result<T, QueueError> {
         let mut filling = Filling { under_way: self.0.lock().await, sessions };
         if let Some(left) = filling.wait().await? {
             return Ok(left);
         }
-        take(&mut filling).await
+        let mut patience = Patience::default();
+        loop {
+            let client = sessions.client().await?;
+            match taker.take_in(&client, &mut filling).await {
+                Err(QueueError::Client(error)) if may_pass(&error) => patience.pause(&client).await,
+                taken => return taken,
+            }
+        }
     }
 }
 
