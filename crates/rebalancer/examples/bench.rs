@@ -72,7 +72,7 @@ impl Cluster {
                 .arg(data.path().join(node.to_string()))
                 .args(["--peer", &format!("127.0.0.1:{}", port + 10 + node)])
                 .args(["--zookeeper", &format!("127.0.0.1:{}", port + node)])
-                .args(["--admin", "off", "--log", "error"])
+                .args(["--amqp", "off", "--admin", "off", "--log", "error"])
                 .stdout(Stdio::null())
                 .spawn()
                 .with_context(|| format!("start {}", program.display()))?;

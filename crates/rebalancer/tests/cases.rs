@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 
-use rebalancer::{Mode, Options};
+use rebalancer::{Mode, Options, Weight};
 use support::{GROUP, Stage, numbered};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -137,5 +137,52 @@ fn resources_come_and_go() {
         }
         stage.quiet(SOON).await.unwrap();
         assert_eq!(counts(stage), [1, 1]);
+    });
+}
+
+/// Joined in this order, the first coordinates: whoever has which weight, it is told to the coordinator by the znodes alone.
+#[test]
+fn weights_are_what_members_get() {
+    with_both(12, 0, async |stage, options| {
+        let join = async |stage: &mut Stage, name: &str, weight: u32| {
+            let weight = Weight::new(weight).unwrap();
+            assert!(stage.join(name, Options { weight, ..options.clone() }).await);
+        };
+        for (name, weight) in [("m1", 1), ("m2", 2), ("m3", 3)] {
+            join(stage, name, weight).await;
+        }
+        stage.quiet(SOON).await.unwrap();
+        assert_eq!(counts(stage), [2, 4, 6]);
+        // The next coordinator has read none of the weights before.
+        stage.leave("m1").await;
+        join(stage, "m4", 7).await;
+        stage.quiet(SOON).await.unwrap();
+        assert_eq!(counts(stage), [2, 3, 7]);
+        stage.kill("m4");
+        stage.quiet(SOON).await.unwrap();
+        // 4.8 and 7.2: what is left over goes to whom rounding takes more from.
+        assert_eq!(counts(stage), [5, 7]);
+        stage.kill("m2");
+        stage.quiet(SOON).await.unwrap();
+        assert_eq!(counts(stage), [12]);
+    });
+}
+
+#[test]
+fn members_with_the_weight_of_others_move_no_more_than_they_get() {
+    with_both(20, 0, async |stage, options| {
+        for (name, weight) in [("m1", 1), ("m2", 4)] {
+            let weight = Weight::new(weight).unwrap();
+            stage.join(name, Options { weight, ..options.clone() }).await;
+        }
+        stage.quiet(SOON).await.unwrap();
+        assert_eq!(counts(stage), [4, 16]);
+        let before = stage.monitor.owners();
+        stage.join("m3", Options { weight: Weight::new(5).unwrap(), ..options }).await;
+        stage.quiet(SOON).await.unwrap();
+        assert_eq!(counts(stage), [2, 8, 10]);
+        let after = stage.monitor.owners();
+        let moved = after.iter().filter(|(resource, owner)| before[*resource] != **owner).count();
+        assert_eq!(moved, 10);
     });
 }

@@ -14,7 +14,7 @@ use embedded::{Ensemble, Host};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use rebalancer::monitor::Monitor;
-use rebalancer::{Failure, Grant, Handler, MemberId, Options, Rebalancer, ResourceId, View};
+use rebalancer::{Failure, Grant, Handler, MemberId, Options, Rebalancer, ResourceId, View, Weight};
 use runtime::{Clock, Runtime, SeededEntropy};
 use tokio::sync::watch;
 
@@ -39,6 +39,8 @@ pub(crate) struct Process {
     pub(crate) host: Host,
     gate: Arc<Gate>,
     pub(crate) sessions: Sessions,
+    /// How much it wants.
+    weight: Weight,
     rebalancer: Option<Rebalancer>,
     pub(crate) view: watch::Receiver<View>,
 }
@@ -175,9 +177,10 @@ impl Stage {
             random: Arc::clone(&self.random),
             used: Mutex::default(),
         };
+        let weight = options.weight;
         let rebalancer = Rebalancer::join(&sessions, GROUP, worker, options).unwrap();
         let view = rebalancer.view();
-        let process = Process { host, gate, sessions, rebalancer: Some(rebalancer), view };
+        let process = Process { host, gate, sessions, weight, rebalancer: Some(rebalancer), view };
         self.processes.insert(name.to_owned(), process);
         true
     }
@@ -258,9 +261,9 @@ impl Stage {
             let gone: Vec<_> = owned.difference(&resources).take(5).collect();
             missing.push(format!("without owner: {ownerless:?}, used though removed: {gone:?}"));
         }
-        let (most, least) = (counts.values().max().unwrap_or(&0), counts.values().min().unwrap_or(&0));
-        if most > &(least + 1) {
-            missing.push(format!("uneven: {counts:?}"));
+        let uneven = self.uneven(&counts, resources.len());
+        if !uneven.is_empty() {
+            missing.push(format!("not its part: {uneven:?} of {counts:?}"));
         }
         let unsettled = self.processes.iter().filter(|(_, process)| !process.view.borrow().is_settled);
         let unsettled: Vec<_> =
@@ -275,6 +278,18 @@ impl Stage {
             ));
         }
         missing.join("; ")
+    }
+
+    /// Who has more or less than its part by weight, rounded down or up.
+    fn uneven(&self, counts: &BTreeMap<String, usize>, resources: usize) -> Vec<String> {
+        let weight_of = |name: &String| u64::from(self.processes[name].weight.get());
+        let weights: u64 = counts.keys().map(weight_of).sum();
+        let has_its_part = |(name, count): &(&String, &usize)| {
+            let wanted = resources as u64 * weight_of(name);
+            let count = **count as u64;
+            (wanted / weights..=wanted.div_ceil(weights)).contains(&count)
+        };
+        counts.iter().filter(|each| !has_its_part(each)).map(|(name, _)| name.clone()).collect()
     }
 
     #[track_caller]
