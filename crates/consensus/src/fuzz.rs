@@ -1,5 +1,5 @@
-//! Fuzz targets for what comes from peers and from the disk. Each is a test that tries random inputs for a moment; see the
-//! package `quorate-fuzz` for how to run one for longer.
+//! Fuzz targets for what comes from peers and from the disk. Each is a test that tries the inputs kept in `__fuzz__/` and random ones
+//! for a moment; see the package `quorate-fuzz` for how to run one for longer.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};

@@ -218,6 +218,11 @@ impl Group {
         self.inner.core.outbox.push(command)
     }
 
+    /// Whether so many proposals are under way that there should be no more.
+    pub fn is_full(&self) -> bool {
+        self.inner.core.outbox.is_full()
+    }
+
     /// Waits until the proposals under way are few enough for more.
     pub async fn has_room(&self) {
         self.inner.core.outbox.has_room().await;

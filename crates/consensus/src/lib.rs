@@ -40,8 +40,10 @@ pub use joining::Join;
 pub use journal::GroupId;
 pub use level::Level;
 pub use membership::MemberChange;
-pub use node::{CallHandler, Config, Consensus, Member};
+pub use node::{CallHandler, Config, Consensus, Entrance, GroupSetup, Member};
 pub use sizes::COMMAND_BYTES_MAX;
 pub use state_machine::{
-    CannotApply, CommittedCommand, CommittedEntry, SnapshotError, SnapshotSink, SnapshotSource, StateMachine,
+    AttachedFile, CannotApply, CommittedCommand, CommittedEntry, SnapshotError, SnapshotSink, SnapshotSource,
+    StateMachine,
 };
+pub use storage::attached_dir;

@@ -62,9 +62,6 @@ pub struct Config {
     /// A follower holds an election when it heard nothing for the lease, which is the longest of these times, and then
     /// for a time drawn from this range. During the lease no one votes against a leader that was heard.
     pub election_timeout: (Duration, Duration),
-    /// A snapshot is taken when entries of this many bytes were applied since the last one, or as many as the last one
-    /// is large if that is more.
-    pub snapshot_log_bytes: u64,
     /// Entries kept after a snapshot, so that a replica which is a little behind needs no snapshot.
     pub log_entries_kept: u64,
     /// Commands of this node under way, in bytes; beyond that [`Group::has_room`] waits.
@@ -82,7 +79,6 @@ impl Config {
             snapshot_dir,
             heartbeat_interval: Duration::from_millis(75),
             election_timeout: (Duration::from_millis(200), Duration::from_millis(350)),
-            snapshot_log_bytes: 64 << 20,
             log_entries_kept: 512,
             proposal_bytes_max: 64 << 20,
         }
@@ -111,6 +107,25 @@ impl Config {
             .map(Arc::new)
             .map_err(|error| ConsensusError::Raft { group: group.0, reason: error.to_string() })
     }
+}
+
+/// How this node comes into a group of which it has nothing yet. Without effect for one that it has been in.
+#[derive(Clone, Debug)]
+pub enum Entrance {
+    /// It founds the group together with the others that are named, if it is among them; else it waits for a leader.
+    Found(Vec<Member>),
+    /// It asks to be let in.
+    Join(Join),
+}
+
+/// What a group is opened with.
+#[derive(Clone, Debug)]
+pub struct GroupSetup {
+    /// How this node comes into it.
+    pub entrance: Entrance,
+    /// A snapshot is taken when entries of this many bytes were applied since the last one, or as many as the last one
+    /// is large if that is more.
+    pub snapshot_log_bytes: u64,
 }
 
 /// Consensus on this node.
@@ -159,8 +174,7 @@ impl Consensus {
         &self.identity
     }
 
-    /// Opens a group on this node. If it was never written and `founders` names its first voters, this node among
-    /// them, they found it together; with no founders it asks to be let in, if it is to join, or waits for a leader.
+    /// Opens a group on this node.
     ///
     /// Must be called on [`Pool::Consensus`]. The state machine must be empty; it is filled from the newest snapshot
     /// before the call returns, and from the log behind it afterwards.
@@ -168,7 +182,7 @@ impl Consensus {
         &self,
         group: GroupId,
         machine: Arc<dyn StateMachine>,
-        founders: Vec<Member>,
+        setup: GroupSetup,
     ) -> Result<Group, ConsensusError> {
         let failed = |doing: &str, source: std::io::Error| ConsensusError::Io { doing: doing.into(), source };
         let raft_failed = |reason: String| ConsensusError::Raft { group: group.0, reason };
@@ -262,7 +276,7 @@ impl Consensus {
             progress: progress.clone(),
         };
         let is_new = !raft.is_initialized().await.map_err(|error| raft_failed(error.to_string()))?;
-        let snapshot_bytes = self.config.snapshot_log_bytes;
+        let snapshot_bytes = setup.snapshot_log_bytes;
         let tasks = vec![
             spawn(Box::pin(watcher)),
             spawn(Box::pin(succession.run())),
@@ -294,9 +308,10 @@ impl Consensus {
         };
         let opened = Group { inner: Arc::new(inner) };
         let has_come_in = joining::has_come_in(&self.journal.group(group));
-        match &self.config.join {
-            Some(join) if !has_come_in => self.join(&opened, group, join.clone()),
-            _ => self.found_or_rejoin(&opened, founders, has_come_in).await?,
+        match setup.entrance {
+            Entrance::Join(join) if !has_come_in => self.join(&opened, group, join),
+            Entrance::Join(_) => self.found_or_rejoin(&opened, Vec::new(), has_come_in).await?,
+            Entrance::Found(founders) => self.found_or_rejoin(&opened, founders, has_come_in).await?,
         }
         Ok(opened)
     }
@@ -354,7 +369,7 @@ impl Consensus {
     }
 
     /// Hands over what this node leads, then stops all groups. The journal is the caller's to close.
-    pub async fn stop(self, groups: &[Group], patience: Duration) {
+    pub async fn stop(&self, groups: &[Group], patience: Duration) {
         for group in groups {
             if !group.hand_over(patience).await {
                 info!(group = group.inner.core.group, "no one to hand the leadership to");

@@ -125,6 +125,7 @@ pub async fn found_with(
         applied: Vec::new(),
         // The founder raises it to its own.
         level: None,
+        attached: Vec::new(),
     };
     write_snapshot(runtime, &group_dir(snapshot_dir, group), header, source)
         .await
@@ -143,7 +144,8 @@ async fn write_snapshot(
     source: &mut dyn SnapshotSource,
 ) -> std::io::Result<()> {
     let store = SnapshotStore::open(runtime.disk.clone(), dir.to_owned()).await?;
-    let mut writer = store.create(header).await?;
+    let attached = source.attach().await?.into_iter().map(wire::AttachedFile::from).collect();
+    let mut writer = store.create(wire::SnapshotHeader { attached, ..header }).await?;
     while let Some(chunk) = source.next_chunk() {
         writer.push(&chunk).await?;
     }

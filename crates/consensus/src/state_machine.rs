@@ -1,6 +1,9 @@
 //! What the node above gives to each group: the replicated state.
 
+use std::io;
+
 use bytes::Bytes;
+use runtime::BoxFuture;
 
 use crate::node::Member;
 
@@ -45,6 +48,11 @@ pub trait StateMachine: Send + Sync + 'static {
     /// must return at once. At most one source is alive at a time.
     fn begin_snapshot(&self) -> Box<dyn SnapshotSource>;
 
+    /// There is no snapshot to begin with: entries are applied to the empty state. Called at most once, before anything else.
+    fn begin_empty(&self) -> BoxFuture<'_, Result<(), SnapshotError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// Starts to replace the state by that of a snapshot. Nothing changes until [`SnapshotSink::finish`].
     fn begin_restore(&self) -> Box<dyn SnapshotSink>;
 
@@ -53,18 +61,44 @@ pub trait StateMachine: Send + Sync + 'static {
     fn restored(&self, own_through: u64);
 }
 
+/// A file that a snapshot needs beside its own: too large to be written again with every snapshot, or of use as it is. It lies
+/// in the group's folder of attached files ([`attached_dir`](crate::attached_dir)) and never changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttachedFile {
+    /// Its name in the folder. No other file of the group may ever have it, on any node: files go from node to node.
+    pub name: String,
+    /// Its length in bytes.
+    pub length: u64,
+    /// CRC-32C of all of it.
+    pub checksum: u32,
+}
+
 /// A frozen view that is written out while entries go on being applied.
 pub trait SnapshotSource: Send {
+    /// Makes the files durable that the snapshot needs beside its pieces, and names all of them. Called once, first.
+    ///
+    /// # Errors
+    /// When a file can't be written: there will be no snapshot this time.
+    fn attach(&mut self) -> BoxFuture<'_, io::Result<Vec<AttachedFile>>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
     /// The next piece, or `None` at the end. Must do a bounded amount of work.
     fn next_chunk(&mut self) -> Option<Bytes>;
+
+    /// The snapshot is durable and the newest: files that only older ones needed may go.
+    fn kept(self: Box<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// Takes the pieces of a snapshot in order.
 pub trait SnapshotSink: Send {
     /// The next piece.
     fn push(&mut self, chunk: Bytes) -> Result<(), SnapshotError>;
-    /// All pieces are there: the state becomes that of the snapshot.
-    fn finish(self: Box<Self>) -> Result<(), SnapshotError>;
+    /// All pieces are there, and all attached files: the state becomes that of the snapshot. Nothing else is asked of the
+    /// state machine meanwhile.
+    fn finish(self: Box<Self>) -> BoxFuture<'static, Result<(), SnapshotError>>;
 }
 
 /// A committed entry that this version can't apply.

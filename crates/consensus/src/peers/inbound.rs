@@ -97,7 +97,7 @@ async fn serve(
         groups,
         answers,
         streams: BTreeMap::new(),
-        last_stream: 0,
+        begun: BegunStreams::default(),
     };
     tokio::select! {
         biased;
@@ -116,7 +116,24 @@ struct Connection {
     answers: mpsc::Sender<wire::Frame>,
     /// Append streams that are open.
     streams: BTreeMap<u64, AppendStream>,
-    last_stream: u64,
+    begun: BegunStreams,
+}
+
+/// The latest append stream that each group has begun on a connection.
+///
+/// A leader numbers a stream when it opens it, and says nothing until it has something to append. So the streams of one group begin
+/// in the order of their numbers, and those of different groups, which share the connection, in any order.
+#[derive(Default)]
+struct BegunStreams(BTreeMap<u32, u64>);
+
+impl BegunStreams {
+    /// Whether an append is the first of its stream. It is not if its stream has begun, or a later one of its group.
+    fn begins(&mut self, group: u32, call: u64) -> bool {
+        let latest = self.0.entry(group).or_default();
+        let is_first = call > *latest;
+        *latest = call.max(*latest);
+        is_first
+    }
 }
 
 struct AppendStream {
@@ -188,8 +205,7 @@ impl Connection {
         request: wire::AppendRequest,
     ) -> Result<(), AnyError> {
         let request = append_from_wire(request)?;
-        if call > self.last_stream {
-            self.last_stream = call;
+        if self.begun.begins(core.group, call) {
             // A leader has few streams at a time; those that have ended on our side go now.
             self.streams.retain(|_, stream| !stream.requests.is_closed());
             let (requests, queue) = mpsc::channel(APPENDS_MAX);
@@ -297,5 +313,22 @@ async fn respond(core: &GroupCore, peer: NodeId, request: Body) -> Result<Body, 
             Ok(Body::ApplicationResponse(wire::CallResponse { body }))
         }
         _ => Err("this is no request".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_of_groups_that_share_a_connection_begin_in_any_order() {
+        let mut begun = BegunStreams::default();
+        // Group 2 has something to append before group 1 has, whose stream was opened first.
+        assert!(begun.begins(2, 6));
+        assert!(begun.begins(1, 5));
+        assert!(!begun.begins(1, 5), "it goes on");
+        assert!(!begun.begins(2, 6), "it goes on");
+        assert!(begun.begins(1, 7));
+        assert!(!begun.begins(1, 5), "what was under way behind the end of a stream begins none");
     }
 }

@@ -1,14 +1,11 @@
-//! Receives a snapshot file in pieces; what has arrived survives the connection.
+//! Receives a snapshot from a leader: its attached files, then its own.
 
 use std::io;
-use std::path::PathBuf;
-use std::sync::Arc;
 
 use openraft::async_runtime::watch::WatchReceiver;
-use runtime::File;
 
 use crate::raft::{Raft, Snapshot, Vote, required_vote, snapshot_meta_from_wire, vote_to_wire};
-use crate::storage::{SnapshotFile, SnapshotStore};
+use crate::storage::{Attachments, IncomingFile, Parts, SnapshotFile, SnapshotStore};
 use crate::wire::{self, frame::Body};
 
 /// The snapshot that one group is receiving, if any.
@@ -19,11 +16,15 @@ pub(crate) struct SnapshotReceiver {
 
 struct Incoming {
     offer: wire::SnapshotOffer,
+    header: wire::SnapshotHeader,
     vote: Vote,
-    path: PathBuf,
-    file: Arc<dyn File>,
+    attachments: Attachments,
+    parts: Parts,
+    /// Bytes of all parts that are here.
     received: u64,
-    checksum: u32,
+    /// The part that is arriving.
+    file: IncomingFile,
+    part: usize,
 }
 
 impl SnapshotReceiver {
@@ -47,53 +48,107 @@ impl SnapshotReceiver {
             known.vote = vote;
             return Ok(wanted(known.received));
         }
-        let header = offer.header.clone().ok_or("snapshot offer without a header")?;
-        let (path, file) = self.store.create_incoming(&header).await.map_err(|error| error.to_string())?;
-        *incoming = Some(Incoming { offer, vote, path, file, received: 0, checksum: 0 });
-        Ok(wanted(0))
+        // What was half received goes before it is begun anew.
+        *incoming = None;
+        let begun = Incoming::begin(&self.store, offer, vote).await.map_err(|error| error.to_string())?;
+        let received = begun.received;
+        *incoming = Some(begun);
+        Ok(wanted(received))
     }
 
     /// The next piece; after the last one the snapshot is installed.
     pub(crate) async fn chunk(&self, raft: &Raft, chunk: wire::SnapshotChunk) -> Result<Body, String> {
-        let mut incoming = self.incoming.lock().await;
-        let current = incoming.as_mut().ok_or("no snapshot was offered before this piece")?;
-        if chunk.offset != current.received {
-            return Ok(wanted(current.received));
+        let mut slot = self.incoming.lock().await;
+        let mut incoming = slot.take().ok_or("no snapshot was offered before this piece")?;
+        if chunk.offset != incoming.received {
+            let received = incoming.received;
+            *slot = Some(incoming);
+            return Ok(wanted(received));
         }
-        let length = chunk.data.len() as u64;
-        let checksum = crc32c::crc32c_append(current.checksum, &chunk.data);
-        current.file.write_at(chunk.offset, vec![chunk.data]).await.map_err(|error| error.to_string())?;
-        current.received += length;
-        current.checksum = checksum;
-        if current.received < current.offer.length {
-            return Ok(wanted(current.received));
+        // After a failure the snapshot is offered again, and what is whole by then is kept.
+        incoming.push(&self.store, chunk).await.map_err(|error| error.to_string())?;
+        if incoming.received < incoming.parts.total() {
+            let received = incoming.received;
+            *slot = Some(incoming);
+            return Ok(wanted(received));
         }
-        let complete = incoming.take().expect("it was there a moment ago");
-        drop(incoming);
-        self.install(raft, complete).await
-    }
-
-    async fn install(&self, raft: &Raft, incoming: Incoming) -> Result<Body, String> {
-        if incoming.checksum != incoming.offer.checksum || incoming.received != incoming.offer.length {
-            self.store.discard(&incoming.path).await.map_err(|error| error.to_string())?;
-            return Err("the snapshot arrived damaged".into());
-        }
-        let (vote, snapshot) = self.adopt(incoming).await.map_err(|error| error.to_string())?;
+        drop(slot);
+        let (vote, snapshot) = incoming.adopt(&self.store).await.map_err(|error| error.to_string())?;
         let response = raft.install_full_snapshot(vote, snapshot).await.map_err(|error| error.to_string())?;
         Ok(installed(&response.vote))
     }
+}
 
-    async fn adopt(&self, incoming: Incoming) -> io::Result<(Vote, Snapshot)> {
-        let header = incoming.offer.header.expect("an offer without a header is refused");
-        let meta = snapshot_meta_from_wire(&header).map_err(io::Error::other)?;
+impl Incoming {
+    async fn begin(store: &SnapshotStore, offer: wire::SnapshotOffer, vote: Vote) -> io::Result<Self> {
+        let header =
+            offer.header.clone().ok_or_else(|| io::Error::other("snapshot offer without a header"))?;
+        let parts = Parts::new(&header, offer.length).map_err(io::Error::other)?;
+        let attachments = store.attachments();
+        let part = attachments.prepare(parts.attached()).await?;
+        let received = parts.start_of(part);
+        let file = begin_part(store, &header, &parts, part).await?;
+        let mut begun = Self { offer, header, vote, attachments, parts, received, file, part };
+        begun.finish_whole_parts(store).await?;
+        Ok(begun)
+    }
+
+    async fn push(&mut self, store: &SnapshotStore, chunk: wire::SnapshotChunk) -> io::Result<()> {
+        let fits = self.parts.at(self.received).filter(|place| chunk.data.len() as u64 <= place.left);
+        if fits.is_none() {
+            return Err(io::Error::other("a piece of a snapshot goes past the end of its file"));
+        }
+        self.received += chunk.data.len() as u64;
+        self.file.push(chunk.data).await?;
+        self.finish_whole_parts(store).await
+    }
+
+    /// Goes on behind attached files that are whole; empty ones are as soon as they are begun.
+    async fn finish_whole_parts(&mut self, store: &SnapshotStore) -> io::Result<()> {
+        while let Some(attached) = self.parts.attached().get(self.part)
+            && self.file.received == attached.length
+        {
+            let next = begin_part(store, &self.header, &self.parts, self.part + 1).await?;
+            let done = std::mem::replace(&mut self.file, next);
+            self.attachments.finish(attached, done).await?;
+            self.part += 1;
+        }
+        Ok(())
+    }
+
+    async fn adopt(self, store: &SnapshotStore) -> io::Result<(Vote, Snapshot)> {
+        let own = self.file;
+        if own.checksum != self.offer.checksum || own.received != self.offer.length {
+            store.discard(&own.path).await?;
+            return Err(io::Error::other("the snapshot arrived damaged"));
+        }
+        if !self.parts.attached().is_empty() {
+            self.attachments.sync().await?;
+        }
+        let meta = snapshot_meta_from_wire(&self.header).map_err(io::Error::other)?;
         let file = SnapshotFile {
-            path: incoming.path,
-            length: incoming.received,
-            checksum: incoming.checksum,
-            header,
+            path: own.path,
+            length: own.received,
+            checksum: own.checksum,
+            header: self.header,
         };
-        let snapshot = self.store.adopt(file, &*incoming.file).await?;
-        Ok((incoming.vote, Snapshot { meta, snapshot }))
+        let snapshot = store.adopt(file, &*own.file).await?;
+        Ok((self.vote, Snapshot { meta, snapshot }))
+    }
+}
+
+async fn begin_part(
+    store: &SnapshotStore,
+    header: &wire::SnapshotHeader,
+    parts: &Parts,
+    part: usize,
+) -> io::Result<IncomingFile> {
+    match parts.attached().get(part) {
+        Some(attached) => store.attachments().begin(attached).await,
+        None => {
+            let (path, file) = store.create_incoming(header).await?;
+            Ok(IncomingFile { path, file, received: 0, checksum: 0 })
+        }
     }
 }
 

@@ -67,13 +67,18 @@ impl Outbox {
         sequence
     }
 
+    /// Whether there is no room for more commands.
+    pub(crate) fn is_full(&self) -> bool {
+        self.state.lock().bytes >= self.bytes_max
+    }
+
     /// Completes when there is room for more commands.
     pub(crate) async fn has_room(&self) {
         loop {
             let freed = self.room.notified();
             tokio::pin!(freed);
             freed.as_mut().enable();
-            if self.state.lock().bytes < self.bytes_max {
+            if !self.is_full() {
                 return;
             }
             freed.await;

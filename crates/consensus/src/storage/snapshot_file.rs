@@ -16,6 +16,7 @@ use prost::Message;
 use runtime::{Disk, File, OpenMode};
 use tokio::sync::SetOnce;
 
+use super::attached::Attachments;
 use crate::wire;
 
 /// Version of the file's layout and of its header.
@@ -100,6 +101,15 @@ impl SnapshotStore {
     /// The newest finished snapshot that was read, built or received.
     pub(crate) fn current(&self) -> Option<SnapshotFile> {
         self.current.lock().clone()
+    }
+
+    pub(crate) fn is_current(&self, file: &SnapshotFile) -> bool {
+        self.current.lock().as_ref().is_some_and(|current| current.path == file.path)
+    }
+
+    /// The files that snapshots need beside their own.
+    pub(crate) fn attachments(&self) -> Attachments {
+        Attachments::new(Arc::clone(&self.disk), &self.dir)
     }
 
     pub(crate) fn set_current(&self, file: SnapshotFile) {

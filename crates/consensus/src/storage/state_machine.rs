@@ -81,8 +81,9 @@ impl StateMachineAdapter {
             level: Level::default(),
         };
         adapter.publish(0);
-        if let Some(reader) = adapter.snapshots.read_newest().await? {
-            adapter.restore(reader).await?;
+        match adapter.snapshots.read_newest().await? {
+            Some(reader) => adapter.restore(reader).await?,
+            None => adapter.machine.begin_empty().await.map_err(io::Error::other)?,
         }
         Ok(adapter)
     }
@@ -99,7 +100,7 @@ impl StateMachineAdapter {
             tokio::task::yield_now().await;
         }
         self.snapshots.set_current(reader.finish()?);
-        sink.finish().map_err(io::Error::other)?;
+        sink.finish().await.map_err(io::Error::other)?;
         self.last = meta.last_log_id;
         self.membership = meta.last_membership;
         self.applied = applied;
@@ -201,6 +202,7 @@ impl StateMachineAdapter {
             membership: Some(membership_to_wire(self.membership.membership())),
             applied: self.applied.to_wire(),
             level: Some(self.level.to_wire()),
+            attached: Vec::new(),
         }
     }
 }
@@ -279,11 +281,17 @@ impl RaftSnapshotBuilder<Types> for SnapshotBuilder {
             .get_mut()
             .take()
             .ok_or_else(|| io::Error::other("this snapshot was built already"))?;
-        let mut writer = self.store.create(self.header.clone()).await?;
+        let mut header = self.header.clone();
+        header.attached = source.attach().await?.into_iter().map(wire::AttachedFile::from).collect();
+        let mut writer = self.store.create(header).await?;
         while let Some(chunk) = source.next_chunk() {
             writer.push(&chunk).await?;
             tokio::task::yield_now().await;
         }
-        snapshot_of(writer.finish().await?)
+        let file = writer.finish().await?;
+        if self.store.is_current(&file) {
+            source.kept().await;
+        }
+        snapshot_of(file)
     }
 }

@@ -9,7 +9,7 @@ use journal::{GroupId, Journal};
 use openraft::StorageError;
 use openraft::testing::log::{StoreBuilder, Suite};
 use runtime::disk::sim::SimDisk;
-use runtime::{Runtime, SeededEntropy, SystemClock, SystemNetwork, TokioPools};
+use runtime::{BoxFuture, Runtime, SeededEntropy, SystemClock, SystemNetwork, TokioPools};
 use tokio::sync::watch;
 
 use super::*;
@@ -48,8 +48,8 @@ impl SnapshotSink for Nothing {
     fn push(&mut self, _chunk: Bytes) -> Result<(), SnapshotError> {
         Ok(())
     }
-    fn finish(self: Box<Self>) -> Result<(), SnapshotError> {
-        Ok(())
+    fn finish(self: Box<Self>) -> BoxFuture<'static, Result<(), SnapshotError>> {
+        Box::pin(async { Ok(()) })
     }
 }
 

@@ -1,17 +1,17 @@
 //! Nodes in one process over loopback sockets and simulated disks.
 
 mod names;
+mod recorder;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use consensus::recovery::{self, Remains};
 use consensus::{
-    CannotApply, ClusterId, CommittedEntry, Config, Consensus, ConsensusError, Group, GroupId, Join, Level,
-    Member, NodeId, SnapshotError, SnapshotSink, SnapshotSource, StateMachine,
+    ClusterId, Config, Consensus, ConsensusError, Entrance, Group, GroupId, GroupSetup, Join, Level, Member,
+    NodeId,
 };
 use journal::Journal;
 use parking_lot::Mutex;
@@ -19,92 +19,7 @@ use runtime::disk::sim::{Crash, SimDisk};
 use runtime::{Network, Runtime, SeededEntropy, SystemClock, SystemNetwork, TokioPools};
 
 pub(crate) use names::{FOUNDERS, JOINERS, Names};
-
-/// Everything applied, in order: `(proposer, number)`.
-#[derive(Default)]
-pub(crate) struct Recorder {
-    state: Arc<Mutex<Recorded>>,
-}
-
-#[derive(Default, Clone)]
-struct Recorded {
-    all: Vec<(u64, u64)>,
-    own: Vec<u64>,
-    restores: u64,
-    /// Numbers and votes.
-    members: Vec<Vec<(u64, bool)>>,
-    /// The level of each entry with commands.
-    levels: Vec<u32>,
-}
-
-fn encode(node: u64, number: u64) -> Bytes {
-    let mut bytes = vec![0; 64];
-    bytes[..8].copy_from_slice(&node.to_be_bytes());
-    bytes[8..16].copy_from_slice(&number.to_be_bytes());
-    Bytes::from(bytes)
-}
-
-fn decode(bytes: &[u8]) -> (u64, u64) {
-    let number = |part: &[u8]| u64::from_be_bytes(part.try_into().unwrap());
-    (number(&bytes[..8]), number(&bytes[8..16]))
-}
-
-impl StateMachine for Recorder {
-    fn apply(&self, entry: CommittedEntry) -> Result<(), CannotApply> {
-        let mut state = self.state.lock();
-        if !entry.commands.is_empty() {
-            state.levels.push(entry.level);
-        }
-        for command in entry.commands {
-            state.all.push(decode(&command.bytes));
-            state.own.extend(command.own_sequence);
-        }
-        let vote = |member: &Member| (member.node.0, member.voter);
-        state.members.extend(entry.members.map(|members| members.iter().map(vote).collect()));
-        Ok(())
-    }
-
-    fn begin_snapshot(&self) -> Box<dyn SnapshotSource> {
-        Box::new(Frozen(self.state.lock().all.clone().into_iter()))
-    }
-
-    fn begin_restore(&self) -> Box<dyn SnapshotSink> {
-        Box::new(Thawing { target: self.state.clone(), all: Vec::new() })
-    }
-
-    fn restored(&self, own_through: u64) {
-        let mut state = self.state.lock();
-        state.restores += 1;
-        let known = state.own.last().copied().unwrap_or(0);
-        state.own.extend(known + 1..=own_through);
-    }
-}
-
-struct Frozen(std::vec::IntoIter<(u64, u64)>);
-
-impl SnapshotSource for Frozen {
-    fn next_chunk(&mut self) -> Option<Bytes> {
-        self.0.next().map(|(node, number)| encode(node, number))
-    }
-}
-
-struct Thawing {
-    target: Arc<Mutex<Recorded>>,
-    all: Vec<(u64, u64)>,
-}
-
-impl SnapshotSink for Thawing {
-    fn push(&mut self, chunk: Bytes) -> Result<(), SnapshotError> {
-        self.all.push(decode(&chunk));
-        Ok(())
-    }
-
-    fn finish(self: Box<Self>) -> Result<(), SnapshotError> {
-        let mut target = self.target.lock();
-        target.all = self.all;
-        Ok(())
-    }
-}
+use recorder::{Recorded, Recorder, SNAPSHOTS, encode};
 
 pub(crate) struct Running {
     pub(crate) group: Group,
@@ -232,26 +147,31 @@ impl Cluster {
 
     pub(crate) async fn try_restart(&mut self, node: u64) -> Result<(), ConsensusError> {
         let runtime = self.runtime(node);
+        let disk = Arc::clone(&runtime.disk);
         let journal =
             Journal::open(&runtime, "/data/journal".as_ref(), journal::Config::default()).await.unwrap();
         let voters = self.members.iter().map(|member| (member.node, member.address.as_str()));
         let joiner = self.joiners.iter().find(|member| member.node.0 == node);
         let knows_founders = joiner.is_none() && self.survivor != Some(node);
         let cluster = knows_founders.then(|| ClusterId::of_initial_voters(voters));
-        let mut config = Config::new(NodeId(node), cluster, "/data/snapshots".into());
+        let mut config = Config::new(NodeId(node), cluster, SNAPSHOTS.into());
         config.join =
             joiner.map(|member| Join { contact: self.contact().address.clone(), member: member.clone() });
+        let join = config.join.clone();
         let level = self.levels.get(&node).copied().unwrap_or(self.level);
         config.level = Level { number: level, version: format!("{level}.0") };
-        config.snapshot_log_bytes = 4096;
         config.log_entries_kept = 8;
         let own = self.members.iter().chain(&self.joiners).find(|member| member.node.0 == node).unwrap();
         let listener = runtime.network.listen(&own.address).await.unwrap();
         let consensus = Consensus::start(runtime, journal, config, Some(listener)).await?;
-        let recorder = Recorder::default();
+        let recorder = Recorder::new(disk, format!("{node}-{}", self.starts));
         let state = recorder.state.clone();
-        let founders = if joiner.is_some() { Vec::new() } else { self.members.clone() };
-        let group = consensus.open_group(GroupId(0), Arc::new(recorder), founders).await?;
+        let entrance = match join {
+            Some(join) => Entrance::Join(join),
+            None => Entrance::Found(if joiner.is_some() { Vec::new() } else { self.members.clone() }),
+        };
+        let setup = GroupSetup { entrance, snapshot_log_bytes: 4096 };
+        let group = consensus.open_group(GroupId(0), Arc::new(recorder), setup).await?;
         self.running.insert(node, Running { group, recorder: state, consensus, proposed: Mutex::new(0) });
         Ok(())
     }
