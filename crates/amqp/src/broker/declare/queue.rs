@@ -1,0 +1,150 @@
+//! queue.declare and queue.delete.
+
+use std::sync::Arc;
+
+use amqp091::{Method, Table, Value, queue};
+use catalog::{Action, CatalogError, Deletion, Name, Queue, QueueSpec};
+use streams::{Op, Outcome, PartitionId};
+
+use super::Answer;
+use crate::broker::Session;
+use crate::broker::desk::Desk;
+use crate::broker::dispatch::Progress;
+use crate::broker::replies::{ADDRESS_PREFIX, PSEUDO_QUEUE};
+use crate::broker::settings::settings;
+use crate::channel::ChannelRef;
+use crate::fault::Fault;
+use crate::output::Output;
+use crate::text::without_line_ends;
+
+impl Session {
+    pub(super) fn declare_queue(
+        &mut self,
+        at: ChannelRef,
+        method: &Method<'_>,
+        declare: &queue::Declare<'_>,
+        out: &mut Output,
+    ) -> Result<Progress, Fault> {
+        let name = without_line_ends(declare.queue.as_str());
+        let nowait = declare.nowait;
+        if name == PSEUDO_QUEUE || name.starts_with(ADDRESS_PREFIX) {
+            self.declare_address(at, &name, nowait, out)?;
+            return Ok(Progress::Done);
+        }
+        let desk = Arc::clone(&self.desk);
+        if declare.passive {
+            let queue = self.desk.queue(&self.vhost, &name)?;
+            self.start_method(at, method, async move { desk.declared(&queue, nowait, Op::Tick).await });
+            return Ok(Progress::Busy);
+        }
+        if !name.is_empty() {
+            self.check_queue(Action::Configure, &name)?;
+        }
+        self.check_dead_letter_exchange(&name, declare.arguments)?;
+        let spec = QueueSpec {
+            durable: declare.durable,
+            exclusive: declare.exclusive,
+            auto_delete: declare.auto_delete,
+            arguments: declare.arguments.into(),
+        };
+        self.start_method(at, method, async move {
+            let connection = desk.owner.connection;
+            let name = Name::from(name.as_str());
+            loop {
+                let queue = desk.catalog.declare_queue(&desk.vhost, &name, &spec, connection).await?.value;
+                let (_, vhost) = desk.look()?;
+                let settings = settings(&vhost, &queue);
+                let create = Op::Create { partition: PartitionId(queue.id), settings };
+                let declared = desk.declared(&queue, nowait, create).await?;
+                // It may have gone with its last user, or for lack of one, while it was declared again.
+                if desk.catalog.topology().queue_by_id(queue.id).is_some() {
+                    return Ok(declared);
+                }
+            }
+        });
+        Ok(Progress::Busy)
+    }
+
+    /// Whoever has dead letters sent somewhere could publish there.
+    fn check_dead_letter_exchange(&mut self, name: &str, arguments: Table<'_>) -> Result<(), Fault> {
+        let Some(Value::LongString(exchange)) = arguments.get("x-dead-letter-exchange") else {
+            return Ok(());
+        };
+        self.check_queue(Action::Read, name)?;
+        self.check_exchange(Action::Write, &String::from_utf8_lossy(exchange))
+    }
+
+    /// An address for direct answers looks like a queue with one consumer, for as long as somebody waits there.
+    fn declare_address(
+        &mut self,
+        at: ChannelRef,
+        name: &str,
+        nowait: bool,
+        out: &mut Output,
+    ) -> Result<(), Fault> {
+        if name != PSEUDO_QUEUE && !self.reply_boxes.is_there(name) {
+            return Err(CatalogError::NotFound(self.desk.queue_resource(name)).into());
+        }
+        if !nowait {
+            self.answer_declared(at, name, 0, 1, out);
+        }
+        Ok(())
+    }
+
+    pub(super) fn delete_queue(
+        &mut self,
+        at: ChannelRef,
+        method: &Method<'_>,
+        delete: &queue::Delete<'_>,
+        out: &mut Output,
+    ) -> Result<Progress, Fault> {
+        let name = self.queue_name(at, delete.queue.as_str())?;
+        self.check_queue(Action::Configure, &name)?;
+        let Some(queue) = self.vhost.queue(name.as_bytes()).cloned() else {
+            self.handle_answer(at, Answer::Deleted { name, messages: 0, nowait: delete.nowait }, out);
+            return Ok(Progress::Done);
+        };
+        queue.check_access(self.desk.owner)?;
+        let (if_unused, if_empty, nowait) = (delete.if_unused, delete.if_empty, delete.nowait);
+        let desk = Arc::clone(&self.desk);
+        self.start_method(at, method, async move {
+            let messages = desk.delete(&queue, if_unused, if_empty).await?;
+            Ok(Answer::Deleted { name, messages, nowait })
+        });
+        Ok(Progress::Busy)
+    }
+}
+
+impl Desk {
+    /// The answer to queue.declare. `op` goes through the log before the queue's state is read, which is therefore no older than the question.
+    async fn declared(&self, queue: &Queue, nowait: bool, op: Op) -> Result<Answer, Fault> {
+        self.call(queue.shard, op).await?;
+        let stats = self.shards.stats(queue.shard, PartitionId(queue.id));
+        let (messages, consumers) = stats.map_or((0, 0), |stats| (stats.ready, stats.consumers));
+        let name = queue.name.to_string();
+        let exclusive = queue.exclusive.map(|_| queue.id);
+        Ok(Answer::Declared { name, messages, consumers, nowait, exclusive })
+    }
+
+    /// Deletes a queue with what is in it, and says how many messages that were.
+    pub(in crate::broker) async fn delete(
+        &self,
+        queue: &Queue,
+        if_unused: bool,
+        if_empty: bool,
+    ) -> Result<u64, Fault> {
+        let partition = PartitionId(queue.id);
+        let messages = match self.call(queue.shard, Op::Delete { partition, if_unused, if_empty }).await? {
+            Outcome::Deleted(messages) => messages,
+            Outcome::NotUnused => return Err(CatalogError::InUse(queue.resource()).into()),
+            Outcome::NotEmpty => return Err(CatalogError::NotEmpty(queue.resource()).into()),
+            // It was not made yet, or somebody else deletes it.
+            _ => 0,
+        };
+        let which = Deletion::ById(queue.id);
+        self.catalog.delete_queue(&self.vhost, &queue.name, which, None).await?;
+        // Somebody may have published in between, and made it again.
+        self.call(queue.shard, Op::Delete { partition, if_unused: false, if_empty: false }).await?;
+        Ok(messages)
+    }
+}
