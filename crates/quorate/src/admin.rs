@@ -21,12 +21,26 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// # Errors
 /// When the node is not reached, does not answer in time, or says no; then with its own words.
 pub(crate) async fn request(address: &str, method: Method, path: &str, body: &str) -> Result<Bytes> {
-    let request = Request::builder()
+    request_as(address, method, path, body, None).await
+}
+
+/// As [`request`], of somebody who shows `authorization`.
+pub(crate) async fn request_as(
+    address: &str,
+    method: Method,
+    path: &str,
+    body: &str,
+    authorization: Option<&str>,
+) -> Result<Bytes> {
+    let mut request = Request::builder()
         .method(method)
         .uri(path)
         .header(HOST, address)
-        .header(CONTENT_TYPE, "application/json")
-        .body(Full::new(Bytes::copy_from_slice(body.as_bytes())))?;
+        .header(CONTENT_TYPE, "application/json");
+    if let Some(shown) = authorization {
+        request = request.header(AUTHORIZATION, shown);
+    }
+    let request = request.body(Full::new(Bytes::copy_from_slice(body.as_bytes())))?;
     let answer = SystemClock::clock().timeout(PATIENCE, exchange(address, request, collect)).await;
     answer
         .with_context(|| format!("the node at {address} did not answer"))?
@@ -77,7 +91,10 @@ async fn collect(answer: Response<Incoming>) -> Result<Result<Bytes>> {
         return Ok(Ok(body));
     }
     let told = serde_json::from_slice::<serde_json::Value>(&body).ok();
-    Ok(Err(match told.as_ref().and_then(|told| told["error"].as_str()) {
+    // The management API has a reason beside the kind of error.
+    let words =
+        |told: &serde_json::Value| told["reason"].as_str().or(told["error"].as_str()).map(str::to_owned);
+    Ok(Err(match told.as_ref().and_then(words) {
         Some(why) => anyhow!("{why}"),
         None => anyhow!("the node answered {status}: {}", String::from_utf8_lossy(&body).trim()),
     }))

@@ -9,12 +9,14 @@ mod identities;
 mod lock;
 mod logging;
 mod member;
+mod queue;
 mod rebalance;
 mod recover;
 mod restore;
 mod serve;
 mod service;
 mod signals;
+mod started;
 mod threads;
 mod tree;
 mod under;
@@ -47,6 +49,8 @@ enum Command {
     Restore(restore::Args),
     /// Read, change, export and import the tree of this or any ZooKeeper server.
     Tree(tree::Args),
+    /// List queues, and publish to, take from, look into and empty them.
+    Queue(queue::Args),
     /// Register services, find them, and follow who offers them.
     Service(service::Args),
     /// Run a command while holding a lock.
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Tree(args) => tree::run(args),
+        Command::Queue(args) => queue::run(&args),
         Command::Service(args) => service::run(&args),
         Command::Rebalance(args) => rebalance::run(&args),
         // These end as what they run ends.

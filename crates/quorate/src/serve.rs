@@ -106,9 +106,13 @@ pub(crate) struct Args {
     /// the digest USER:PASSWORD. Give it to all nodes.
     #[arg(long, value_name = "USER:HASH")]
     super_digest: Option<String>,
-    /// Listener for AMQP 0-9-1 clients.
+    /// Listener for AMQP 0-9-1 clients [default: 127.0.0.1:5672].
     #[arg(long, value_name = "ADDR")]
     amqp: Option<String>,
+    /// How many shards queues are spread over, in a cluster that has none yet: each is replicated by a group of its own, 1 to
+    /// 256 [default: 4].
+    #[arg(long, value_name = "N")]
+    shards: Option<u32>,
     /// Listener for Kafka clients.
     #[arg(long, value_name = "ADDR")]
     kafka: Option<String>,
@@ -160,6 +164,7 @@ impl Args {
             enforce_quotas: self.enforce_quotas,
             super_digest: self.super_digest,
             amqp: self.amqp,
+            shards: self.shards,
             kafka: self.kafka,
             disque: self.disque,
             admin: self.admin,

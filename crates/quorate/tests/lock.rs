@@ -141,6 +141,23 @@ fn a_command_that_does_not_heed_is_killed_with_all_it_started_when_servers_are_g
 }
 
 #[test]
+fn what_the_command_started_has_the_grace_also_when_the_command_ends_at_once() {
+    let node = Node::start();
+    let (begun, told) = (node.file("begun"), node.file("told"));
+    let child = format!(
+        "trap 'sleep 0.3; touch {1}; exit 0' TERM; touch {0}; while :; do sleep 0.05; done",
+        begun.display(),
+        told.display()
+    );
+    let holder = command(&node, "lock", &["/lock"], &format!("({child}) & wait")).spawn().unwrap();
+    wait_for("the child to begin", || is_there(&begun));
+    let znode = contenders(&node, "/lock").pop().unwrap();
+    node.ok(&["delete", &format!("/lock/{znode}")]);
+    ends(&ends_itself(holder), 123);
+    assert!(is_there(&told), "it was killed before its time");
+}
+
+#[test]
 fn a_signal_is_passed_on_and_the_lock_is_free_at_once() {
     let node = Node::start();
     let begun = node.file("begun");

@@ -74,8 +74,8 @@ impl SnapshotSink for TreeSink {
         self.0.push(chunk).map_err(|error| SnapshotError(error.to_string()))
     }
 
-    fn finish(self: Box<Self>) -> Result<(), SnapshotError> {
-        self.0.finish().map_err(|error| SnapshotError(error.to_string()))
+    fn finish(self: Box<Self>) -> BoxFuture<'static, Result<(), SnapshotError>> {
+        Box::pin(async { self.0.finish().map_err(|error| SnapshotError(error.to_string())) })
     }
 }
 

@@ -7,6 +7,7 @@ mod admin;
 pub mod backup;
 pub mod config;
 mod control_group;
+mod data;
 mod data_dir;
 mod listeners;
 mod node;

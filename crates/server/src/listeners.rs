@@ -15,6 +15,7 @@ pub(crate) struct Listeners {
     pub(crate) zookeeper: Option<Box<dyn Listener>>,
     pub(crate) zookeeper_linearizable: Option<Box<dyn Listener>>,
     pub(crate) zookeeper_tls: Option<Box<dyn Listener>>,
+    pub(crate) amqp: Option<Box<dyn Listener>>,
     pub(crate) admin: Option<Box<dyn Listener>>,
 }
 
@@ -30,6 +31,7 @@ impl Listeners {
             zookeeper_linearizable: listen(runtime, "zookeeper-linearizable", &config.zookeeper_linearizable)
                 .await?,
             zookeeper_tls: listen(runtime, "zookeeper-tls", &config.zookeeper_tls).await?,
+            amqp: listen(runtime, "amqp", &config.amqp).await?,
             admin: listen(runtime, "admin", &config.admin).await?,
         })
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use consensus::{ClusterId, Consensus, Group, GroupId, Identity, Level};
+use consensus::{ClusterId, Consensus, Entrance, Group, GroupId, GroupSetup, Identity, Level};
 use control::{Control, ControlConfig};
 use journal::Journal;
 use runtime::{Clock, Listener, Pool, Runtime, Task};
@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tracing::{info, warn};
 
 use crate::control_group::{ControlMachine, GroupLog, call_handler};
+use crate::data::{DataPlane, Ground};
 use crate::data_dir::DataDir;
 use crate::listeners::{Door, Listeners, Tls};
 use crate::reshaping::GroupEnsemble;
@@ -73,6 +74,8 @@ pub(crate) struct Parts {
     pub(crate) group: Group,
     pub(crate) control: Arc<Control>,
     pub(crate) zookeeper: Arc<zookeeper::Server>,
+    /// Where this node serves queues.
+    pub(crate) data: Option<Arc<DataPlane>>,
     pub(crate) tls: Tls,
     pub(crate) clock: Clock,
     /// Of backups that may be taken at a time.
@@ -82,6 +85,12 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
+    /// The control plane's group, then those of the shards that are open here, by number.
+    pub(crate) fn groups(&self) -> Vec<Group> {
+        let shards = self.data.as_ref().map(|data| data.groups()).unwrap_or_default();
+        std::iter::once(self.group.clone()).chain(shards).collect()
+    }
+
     /// Why this node should get no traffic, if it should not.
     pub(crate) fn not_ready(&self) -> Option<&'static str> {
         if !self.caught_up.load(Ordering::Acquire) {
@@ -96,7 +105,7 @@ impl Parts {
 pub struct Node {
     runtime: Runtime,
     parts: Arc<Parts>,
-    consensus: Consensus,
+    consensus: Arc<Consensus>,
     zookeeper: Arc<zookeeper::Server>,
     /// Listeners.
     serving: Vec<Task>,
@@ -121,6 +130,18 @@ impl Node {
                 .await?;
         let sessions = control.start(Arc::new(GroupLog::new(group.clone())));
         group.on_call(call_handler(&control));
+        let consensus = Arc::new(consensus);
+        let data = listeners.amqp.is_some().then(|| {
+            let ground = Ground {
+                runtime: runtime.clone(),
+                consensus: consensus.clone(),
+                group: group.clone(),
+                control: control.clone(),
+                snapshot_dir: data_dir.snapshots(),
+                own: config.own_member().clone(),
+            };
+            DataPlane::new(ground, &config)
+        });
         let front_config = zookeeper_config(&config, &listeners, &journal, &group);
         let front = zookeeper::Server::new(runtime.clone(), control.clone(), front_config);
         let parts = Arc::new(Parts {
@@ -129,6 +150,7 @@ impl Node {
             group,
             control,
             zookeeper: front.clone(),
+            data,
             tls,
             clock: runtime.clock.clone(),
             backup_slots: Arc::new(Semaphore::new(BACKUPS_MAX)),
@@ -140,6 +162,10 @@ impl Node {
         let mut serving = vec![runtime.spawn(Pool::Clients, elections)];
         if let Some(listener) = listeners.admin {
             let work = admin::run(parts.clone(), listener, runtime.clock.clone());
+            serving.push(runtime.spawn(Pool::Clients, work));
+        }
+        if let Some(data) = parts.data.clone() {
+            let work = data.run(listeners.amqp.take(), None);
             serving.push(runtime.spawn(Pool::Clients, work));
         }
         let work = serve_clients(parts.clone(), front.clone(), doors, address);
@@ -161,6 +187,14 @@ impl Node {
             biased;
             error = self.parts.journal.failed() => error.to_string(),
             why = self.parts.group.failed() => why,
+            why = self.data_failed() => why,
+        }
+    }
+
+    async fn data_failed(&self) -> String {
+        match &self.parts.data {
+            Some(data) => data.failed().await,
+            None => std::future::pending().await,
         }
     }
 
@@ -182,13 +216,15 @@ impl Node {
     /// Stops accepting, finishes what is in flight, hands leadership over, flushes.
     pub async fn stop(self) {
         let Self { runtime, parts, consensus, zookeeper, serving, .. } = self;
+        if let Some(data) = &parts.data {
+            data.stop(STOP_PATIENCE).await;
+        }
         zookeeper.stop().await;
         if runtime.clock.timeout(STOP_PATIENCE, parts.group.drained()).await.is_err() {
             warn!("not everything in flight could be finished");
         }
         drop(serving);
-        let groups = [parts.group.clone()];
-        consensus.stop(&groups, STOP_PATIENCE).await;
+        consensus.stop(&parts.groups(), STOP_PATIENCE).await;
         if let Err(error) = parts.journal.clone().close().await {
             warn!(%error, "the journal was not closed cleanly");
         }
@@ -206,12 +242,14 @@ async fn start_consensus(
     let (sender, receiver) = oneshot::channel();
     let inner = runtime.clone();
     let journal_dir = data_dir.journal();
-    let founders = config.founders.clone();
-    let voters = founders.iter().map(|member| (member.node, member.address.as_str()));
+    let entrance = match config.join.clone() {
+        Some(join) => Entrance::Join(join),
+        None => Entrance::Found(config.founders.clone()),
+    };
+    let voters = config.founders.iter().map(|member| (member.node, member.address.as_str()));
     let cluster = config.clustered.then(|| ClusterId::of_initial_voters(voters));
     let sizes = config.sizes.clone();
     let consensus_config = consensus::Config {
-        snapshot_log_bytes: sizes.snapshot_log_bytes,
         log_entries_kept: sizes.log_entries_kept,
         join: config.join.clone(),
         level: Level { number: config.level, version: env!("CARGO_PKG_VERSION").into() },
@@ -222,7 +260,8 @@ async fn start_consensus(
             let journal = Journal::open(&inner, &journal_dir, sizes.journal).await?;
             let consensus = Consensus::start(inner, journal.clone(), consensus_config, listener).await?;
             let machine = Arc::new(ControlMachine { control });
-            let group = consensus.open_group(CONTROL, machine, founders).await?;
+            let setup = GroupSetup { entrance, snapshot_log_bytes: sizes.snapshot_log_bytes };
+            let group = consensus.open_group(CONTROL, machine, setup).await?;
             Ok((journal, consensus, group))
         };
         // The receiver is gone when the start was given up.

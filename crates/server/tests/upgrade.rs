@@ -37,6 +37,7 @@ impl Cluster {
             node_id: Some(node as u64),
             cluster: Some(members.collect::<Vec<_>>().join(",")),
             zookeeper: Some(self.clients[node - 1].clone()),
+            amqp: Some("off".into()),
             admin: Some("off".into()),
             ..FileSettings::default()
         };

@@ -1,18 +1,18 @@
 //! `quorate rebalance join`.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use client::Sessions;
-use rebalancer::{Failure, Grant, Handler, Mode, Options, Policy, Rebalancer, ResourceId, Weight};
+use rebalancer::{Mode, Options, Policy, Rebalancer, Weight};
 use runtime::Runtime;
-use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::commands::Commands;
 use super::seconds;
 use crate::connection::Connection;
+use crate::failure::Failure;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -32,7 +32,8 @@ pub(super) struct Args {
     /// resource in QUORATE_RESOURCE and the number to show wherever the resource is changed in QUORATE_TOKEN.
     #[arg(long, value_name = "CMD")]
     on_start: String,
-    /// Shell command for each resource that this member loses; must return once it is certainly not in use any more.
+    /// Shell command for each resource that this member loses; must return once it is certainly not in use any more. Also
+    /// for one whose start command was given up in the middle.
     #[arg(long, value_name = "CMD")]
     on_stop: String,
     /// How long all start commands of one hand-over may take together.
@@ -41,6 +42,10 @@ pub(super) struct Args {
     /// How long all stop commands of one hand-over may take together; a quarter of the session's time at most.
     #[arg(long, default_value = "2", value_parser = seconds, value_name = "SECONDS")]
     stop_deadline: Duration,
+    /// How long commands that are given up, with all that they started, have from SIGTERM to SIGKILL; stop commands wait for
+    /// that, so it is less than --stop-deadline. [default: a quarter of --stop-deadline]
+    #[arg(long, value_parser = seconds, value_name = "SECONDS")]
+    grace: Option<Duration>,
     /// How long to wait before starting.
     #[arg(long, default_value = "0", value_parser = seconds, value_name = "SECONDS")]
     assignment_delay: Duration,
@@ -73,13 +78,28 @@ fn weight(text: &str) -> Result<Weight, String> {
     weight.ok_or_else(|| format!("it is no number from 1 to {}", Weight::MAX))
 }
 
+impl Args {
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        if self.grace() < self.stop_deadline || self.grace.is_none() {
+            return Ok(());
+        }
+        let (grace, deadline) = (self.grace(), self.stop_deadline);
+        Err(Failure::Usage(format!("--grace {grace:?} must be less than --stop-deadline {deadline:?}")))
+    }
+
+    fn grace(&self) -> Duration {
+        self.grace.unwrap_or(self.stop_deadline / 4)
+    }
+}
+
 pub(super) async fn run(connection: &Connection, args: &Args) -> Result<()> {
     let (target, mut options) = (connection.server(), connection.options()?);
     options.session_timeout = args.session_timeout;
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
-    let sessions = Sessions::open(&Runtime::system(), target, options).await?;
-    let commands = Commands { on_start: args.on_start.clone(), on_stop: args.on_stop.clone() };
+    let runtime = Runtime::system();
+    let sessions = Sessions::open(&runtime, target, options).await?;
+    let commands = Commands::new(&runtime, &args.on_start, &args.on_stop, args.grace());
     let options = Options {
         mode: match args.mode {
             AskedMode::Resource => Mode::Resource,
@@ -96,7 +116,7 @@ pub(super) async fn run(connection: &Connection, args: &Args) -> Result<()> {
         stop_deadline: args.stop_deadline,
         ..Options::default()
     };
-    let mut rebalancer = Rebalancer::join(&sessions, &args.group, commands, options)?;
+    let mut rebalancer = Rebalancer::join(&sessions, &args.group, commands.clone(), options)?;
     eprintln!("joining {}", args.group);
     let outcome = tokio::select! {
         biased;
@@ -104,6 +124,7 @@ pub(super) async fn run(connection: &Connection, args: &Args) -> Result<()> {
         _ = terminate.recv() => rebalancer.leave().await,
         _ = interrupt.recv() => rebalancer.leave().await,
     };
+    commands.gone().await;
     if let Err(error @ rebalancer::Error::Stop { .. }) = outcome {
         // Whoever gets these next waits for the session to end by itself: this process must not end it.
         std::mem::forget(sessions);
@@ -112,46 +133,4 @@ pub(super) async fn run(connection: &Connection, args: &Args) -> Result<()> {
     // The session would end by itself.
     let _ = sessions.close().await;
     Ok(outcome?)
-}
-
-/// Runs a command for each resource, all of one hand-over at once.
-struct Commands {
-    on_start: String,
-    on_stop: String,
-}
-
-impl Handler for Commands {
-    async fn on_start(&self, grants: Vec<Grant>) -> Result<(), Failure> {
-        let runs = grants.iter().map(|Grant { resource, token }| {
-            eprintln!("start {resource}, token {token}");
-            let mut command = shell(&self.on_start, resource);
-            command.env("QUORATE_TOKEN", token.to_string());
-            finish(command, resource)
-        });
-        futures::future::try_join_all(runs).await.map(drop)
-    }
-
-    async fn on_stop(&self, resources: Vec<ResourceId>) -> Result<(), Failure> {
-        let runs = resources.iter().map(|resource| {
-            eprintln!("stop {resource}");
-            finish(shell(&self.on_stop, resource), resource)
-        });
-        futures::future::try_join_all(runs).await.map(drop)
-    }
-}
-
-/// A command that is killed when nobody waits for it any more.
-fn shell(line: &str, resource: &ResourceId) -> Command {
-    let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(line).env("QUORATE_RESOURCE", resource.as_str()).stdin(Stdio::null());
-    command.kill_on_drop(true);
-    command
-}
-
-async fn finish(mut command: Command, resource: &ResourceId) -> Result<(), Failure> {
-    let status = command.status().await?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(format!("the command for {resource} ended with {status}").into())
 }

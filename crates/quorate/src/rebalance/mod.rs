@@ -1,5 +1,6 @@
 //! `quorate rebalance`: groups that share out resources, on the command line.
 
+mod commands;
 mod join;
 mod status;
 
@@ -38,6 +39,9 @@ enum Command {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     args.connection.check()?;
+    if let Command::Join(join) = &args.command {
+        join.check()?;
+    }
     let tokio =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("start a runtime")?;
     tokio.block_on(async {

@@ -39,6 +39,19 @@ impl Node {
         node
     }
 
+    /// One that serves queues, too.
+    pub(crate) fn start_with_queues() -> Self {
+        let mut node = Self::prepared();
+        node.serves.extend(["--amqp".to_owned(), format!("127.0.0.1:{}", free_port())]);
+        node.restart();
+        let deadline = Instant::now() + START_LIMIT;
+        let admin = node.admin_address();
+        while !node.program(&["queue", "--admin", &admin, "list"]).status.success() {
+            assert!(Instant::now() < deadline, "{}", node.log());
+        }
+        node
+    }
+
     /// One that has not begun, and has no data.
     pub(crate) fn prepared() -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
@@ -70,6 +83,7 @@ impl Node {
         let process = Command::new(PROGRAM)
             .args(["serve", "--peer", "off", "--super-digest", SUPER_DIGEST])
             .args(["--admin", &self.admin_address()])
+            .args(if self.serves.iter().any(|flag| flag == "--amqp") { &[][..] } else { &["--amqp", "off"] })
             .args(&self.serves)
             .arg("--data-dir")
             .arg(self.data_dir())

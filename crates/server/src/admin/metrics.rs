@@ -8,35 +8,43 @@ use metrics::{counter, gauge, with_local_recorder};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tree::QuotaReport;
 
-use super::process;
+use super::queues::{self, Detail};
+use super::{process, shards};
 use crate::node::Parts;
 
 /// More quotas than this are not shown: whoever may set them must not be able to flood monitoring.
 const QUOTAS_MAX: usize = 1000;
 
-pub(super) fn render(parts: &Parts) -> String {
+/// With `detail`, metrics of queues are there for each queue, and not as sums.
+pub(super) fn render(parts: &Parts, detail: Detail) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
     with_local_recorder(&recorder, || {
-        group(parts);
+        parts.groups().iter().for_each(|it| group(parts, it));
         journal(parts);
         control(parts);
         certificates(parts);
         process::put();
+        if let Some(data) = &parts.data {
+            shards::put(data);
+            queues::put(parts, data, detail);
+        }
     });
     let mut text = handle.render();
     text.push_str(&parts.zookeeper.prometheus());
+    if let (Some(data), Detail::EachQueue) = (&parts.data, detail) {
+        queues::write_each(data, &mut text);
+    }
     text
 }
 
-fn group(parts: &Parts) {
-    let status = parts.group.status();
-    let group = status.group.to_string();
-    let labels = [("group", group)];
+fn group(parts: &Parts, group: &consensus::Group) {
+    let status = group.status();
+    let labels = [("group", status.group.to_string())];
     gauge!("quorate_raft_is_leader", &labels).set(f64::from(u8::from(status.leadership.is_self)));
     gauge!("quorate_raft_has_leader", &labels).set(f64::from(u8::from(status.leadership.leader.is_some())));
     gauge!("quorate_raft_level", &labels).set(f64::from(status.level));
-    let own = parts.group.stated_level(parts.identity.node);
+    let own = group.stated_level(parts.identity.node);
     gauge!("quorate_raft_level_max", &labels).set(own.map_or(0.0, |level| f64::from(level.number)));
     counter!("quorate_raft_term", &labels).absolute(status.leadership.term);
     counter!("quorate_raft_committed_index", &labels).absolute(status.committed_index.unwrap_or(0));

@@ -1,11 +1,14 @@
 //! Admin HTTP: is the node alive, does it serve, how is it doing.
 
+mod api;
 mod backup;
 mod commands;
 mod jackson;
 mod members;
 mod metrics;
 mod process;
+mod queues;
+mod shards;
 mod status;
 
 use std::net::SocketAddr;
@@ -13,12 +16,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
+use axum::extract::connect_info::Connected;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{delete, get, put};
+use axum::serve::IncomingStream;
 use runtime::{BoxStream, Clock};
 use tracing::warn;
 
+use self::queues::Detail;
 use crate::node::Parts;
 
 /// Serves until dropped.
@@ -27,6 +33,7 @@ pub(crate) async fn run(parts: Arc<Parts>, listener: Box<dyn runtime::Listener>,
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(show_metrics))
+        .route("/metrics/per-object", get(show_metrics_of_each))
         .route("/status", get(show_status))
         .route("/members", get(members::list))
         .route("/members/{node}", delete(members::remove))
@@ -35,7 +42,9 @@ pub(crate) async fn run(parts: Arc<Parts>, listener: Box<dyn runtime::Listener>,
         .route("/commands", commands::index())
         .route("/commands/", commands::index())
         .route("/commands/{*name}", commands::one())
-        .with_state(parts);
+        .nest("/api", api::routes())
+        .with_state(parts)
+        .into_make_service_with_connect_info::<Peer>();
     if let Err(error) = axum::serve(AdminListener { listener, clock }, routes).await {
         warn!(%error, "admin HTTP has stopped");
     }
@@ -53,7 +62,25 @@ async fn show_status(State(parts): State<Arc<Parts>>) -> Response {
 }
 
 async fn show_metrics(State(parts): State<Arc<Parts>>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::render(&parts)).into_response()
+    metrics_in_text(metrics::render(&parts, Detail::Sums))
+}
+
+async fn show_metrics_of_each(State(parts): State<Arc<Parts>>) -> Response {
+    metrics_in_text(metrics::render(&parts, Detail::EachQueue))
+}
+
+fn metrics_in_text(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+}
+
+/// Where a request comes from.
+#[derive(Clone, Copy)]
+struct Peer(SocketAddr);
+
+impl Connected<IncomingStream<'_, AdminListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, AdminListener>) -> Self {
+        Peer(*stream.remote_addr())
+    }
 }
 
 struct AdminListener {

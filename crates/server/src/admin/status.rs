@@ -15,6 +15,7 @@ pub(super) struct Status {
     level_max: u32,
     ready: bool,
     zxid: String,
+    /// The control plane's group first, then the shards that are open here.
     groups: Vec<Group>,
 }
 
@@ -53,7 +54,8 @@ struct Replica {
 
 impl Status {
     pub(super) fn of(parts: &Parts) -> Self {
-        let group = parts.group.status();
+        let groups = parts.groups();
+        let group = groups[0].status();
         let own = group.members.iter().find(|member| member.node == parts.identity.node);
         Self {
             node: parts.identity.node.0,
@@ -62,7 +64,7 @@ impl Status {
             level_max: stated_level(parts),
             ready: parts.not_ready().is_none(),
             zxid: format!("{:#x}", parts.control.zxid().0),
-            groups: vec![Group::of(parts, group)],
+            groups: groups.iter().map(|group| Group::of(parts, group.status())).collect(),
         }
     }
 }

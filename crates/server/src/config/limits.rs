@@ -60,6 +60,17 @@ pub(super) fn memory(settings: &FileSettings) -> MemoryLimits {
     MemoryLimits { tree_bytes: limit(settings.tree_bytes_max), watch_bytes: limit(settings.watch_bytes_max) }
 }
 
+/// The most shards that there can be.
+const SHARDS_MAX: u32 = 256;
+
+pub(super) fn shards(number: Option<u32>) -> Result<u32, ConfigError> {
+    let number = number.unwrap_or(4);
+    if (1..=SHARDS_MAX).contains(&number) {
+        return Ok(number);
+    }
+    Err(wrong("shards", number.to_string(), "out of range", format!("give 1 to {SHARDS_MAX}")))
+}
+
 pub(super) fn request_bytes_max(settings: &FileSettings) -> Result<usize, ConfigError> {
     let bytes = settings.request_bytes_max.unwrap_or(DEFAULT_FRAME_BYTES_MAX);
     if (REQUEST_BYTES_MIN..=REQUEST_BYTES_LIMIT).contains(&bytes) {

@@ -81,6 +81,10 @@ pub struct Config {
     /// `user:base64(sha1(user:password))` of the user who passes every check of this node's clients. None by default, as with
     /// ZooKeeper's `superDigest`.
     pub super_digest: Option<String>,
+    /// Listener for AMQP 0-9-1 clients.
+    pub amqp: Listen,
+    /// How many shards a cluster gets that has none yet, once one of its nodes serves messages. 1 to 256. Default 4.
+    pub shards: u32,
     /// Admin HTTP.
     pub admin: Listen,
     /// Up to which level this node can apply commands. All that this version knows; tests have it know less, as an older one.
@@ -140,9 +144,17 @@ fn wrong(
 const NODE_ID_MAX: u64 = 127;
 const DEFAULT_PEER: &str = "127.0.0.1:7400";
 const DEFAULT_ZOOKEEPER: &str = "127.0.0.1:2181";
+const DEFAULT_AMQP: &str = "127.0.0.1:5672";
 const DEFAULT_ADMIN: &str = "127.0.0.1:7070";
 
 impl Config {
+    /// This node as the others know it.
+    pub(crate) fn own_member(&self) -> &Member {
+        let founder = self.founders.iter().find(|member| member.node == self.node);
+        let own = self.join.as_ref().map(|join| &join.member).or(founder);
+        own.expect("a node founds a cluster, alone or with others, or joins one")
+    }
+
     /// The host at which clients reach this node: that of its listener or, if it listens everywhere, the one where other nodes
     /// reach it. `None` if there is no such listener.
     pub(crate) fn client_host(&self) -> Option<&str> {
@@ -150,9 +162,7 @@ impl Config {
         if !matches!(host, "0.0.0.0" | "[::]") {
             return Some(host);
         }
-        let founder = self.founders.iter().find(|member| member.node == self.node);
-        let own = self.join.as_ref().map(|join| &join.member).or(founder)?;
-        own.address.rsplit_once(':').map(|(host, _port)| host)
+        self.own_member().address.rsplit_once(':').map(|(host, _port)| host)
     }
 
     /// Checks settings and fills in the defaults.
@@ -236,13 +246,11 @@ impl Config {
             request_bytes_max,
             enforce_quotas: settings.enforce_quotas.unwrap_or(false),
             super_digest,
+            amqp: parse_listen("amqp", settings.amqp, DEFAULT_AMQP)?,
+            shards: limits::shards(settings.shards)?,
             admin: parse_listen("admin", settings.admin, DEFAULT_ADMIN)?,
             level: tree::LEVEL_MAX,
-            unavailable: unavailable([
-                ("amqp", settings.amqp),
-                ("kafka", settings.kafka),
-                ("disque", settings.disque),
-            ])?,
+            unavailable: unavailable([("kafka", settings.kafka), ("disque", settings.disque)])?,
             sizes: Sizes::default(),
         })
     }
@@ -335,7 +343,7 @@ fn parse_join(
     Ok(Join { contact, member: own.clone() })
 }
 
-fn unavailable(listeners: [(&'static str, Option<String>); 3]) -> Result<Vec<String>, ConfigError> {
+fn unavailable(listeners: [(&'static str, Option<String>); 2]) -> Result<Vec<String>, ConfigError> {
     let mut found = Vec::new();
     for (key, value) in listeners {
         let Some(value) = value else { continue };

@@ -94,6 +94,9 @@ pub struct FileSettings {
     /// Listener for AMQP 0-9-1 clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amqp: Option<String>,
+    /// How many shards a cluster gets that has none yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shards: Option<u32>,
     /// Listener for Kafka clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kafka: Option<String>,
@@ -115,7 +118,7 @@ pub struct FileSettings {
 }
 
 /// The keys that the environment may set.
-const KEYS: [&str; 33] = [
+const KEYS: [&str; 34] = [
     "data-dir",
     "node-id",
     "cluster",
@@ -143,6 +146,7 @@ const KEYS: [&str; 33] = [
     "enforce-quotas",
     "super-digest",
     "amqp",
+    "shards",
     "kafka",
     "disque",
     "admin",

@@ -148,10 +148,10 @@ fn a_single_node_can_be_joined_where_it_listens() {
 #[test]
 fn listeners_of_protocols_to_come_are_accepted_and_reported() {
     let config = settings(|s| {
-        s.amqp = Some("127.0.0.1:5672".into());
-        s.kafka = Some("off".into());
+        s.kafka = Some("127.0.0.1:9092".into());
+        s.disque = Some("off".into());
     });
-    assert_eq!(config.unwrap().unavailable, ["amqp=127.0.0.1:5672"]);
+    assert_eq!(config.unwrap().unavailable, ["kafka=127.0.0.1:9092"]);
 }
 
 #[test]

@@ -123,6 +123,7 @@ impl Machine {
             data_dir: Some("/data".into()),
             node_id: Some(self.number),
             zookeeper: Some(format!("{}:{ZOOKEEPER_PORT}", Host::Node(self.number))),
+            amqp: Some("off".into()),
             admin: Some("off".into()),
             ..FileSettings::default()
         };

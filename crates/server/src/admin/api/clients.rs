@@ -1,0 +1,95 @@
+//! Connections of this node, and consumers of all nodes.
+
+use std::sync::Arc;
+
+use amqp::ConnectionInfo;
+use axum::extract::Path;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Json};
+use catalog::Vhost;
+use serde_json::{Value, json};
+use streams::PartitionId;
+
+use super::{Answer, Caller, Refusal, done, node_name};
+
+fn name_of(caller: &Caller, connection: &ConnectionInfo) -> String {
+    format!("{} -> {}", connection.peer, node_name(caller.parts.identity.node.0))
+}
+
+fn json_of_connection(caller: &Caller, connection: &ConnectionInfo) -> Value {
+    let state = connection.state();
+    json!({
+        "name": name_of(caller, connection),
+        "user_provided_name": state.name,
+        "user": state.user,
+        "vhost": state.vhost,
+        "node": node_name(caller.parts.identity.node.0),
+        "peer_host": connection.peer.ip().to_string(),
+        "peer_port": connection.peer.port(),
+        "connected_at": connection.since_ms,
+        "protocol": "AMQP 0-9-1",
+        "type": "network",
+        "channels": state.channels,
+        "state": if state.blocked { "blocked" } else { "running" },
+        "client_properties": { "product": state.product, "connection_name": state.name },
+    })
+}
+
+/// Those that the caller sees: its own, or all.
+fn seen(caller: &Caller) -> Vec<Arc<ConnectionInfo>> {
+    let mut all = caller.server().connections();
+    let own = caller.user.name.to_string();
+    all.retain(|connection| caller.sees_all() || connection.state().user.as_deref() == Some(&own));
+    all
+}
+
+pub(super) async fn connections(caller: Caller) -> Answer {
+    let all = seen(&caller);
+    Ok(Json(all.iter().map(|it| json_of_connection(&caller, it)).collect::<Vec<_>>()).into_response())
+}
+
+fn found(caller: &Caller, name: &str) -> Result<Arc<ConnectionInfo>, Refusal> {
+    let mut all = seen(caller).into_iter();
+    all.find(|connection| name_of(caller, connection) == name).ok_or_else(Refusal::not_found)
+}
+
+pub(super) async fn connection(caller: Caller, Path(name): Path<String>) -> Answer {
+    Ok(Json(json_of_connection(&caller, &*found(&caller, &name)?)).into_response())
+}
+
+pub(super) async fn close(caller: Caller, Path(name): Path<String>, headers: HeaderMap) -> Answer {
+    let reason = headers.get("x-reason").and_then(|reason| reason.to_str().ok());
+    found(&caller, &name)?.close(reason.unwrap_or("Closed via management plugin"));
+    Ok(done())
+}
+
+fn consumers_in(caller: &Caller, vhost: &Vhost) -> Vec<Value> {
+    let mut all = Vec::new();
+    for queue in vhost.queues() {
+        let Some(replica) = caller.data.shards.replica(queue.shard) else { continue };
+        let consumers: Vec<_> =
+            replica.read(|shard| shard.consumers(PartitionId(queue.id)).filter(|it| it.attached).collect());
+        all.extend(consumers.into_iter().map(|consumer| {
+            json!({
+                "queue": { "name": queue.name.to_string(), "vhost": vhost.name.to_string() },
+                "node": caller.topology.node_of_session(consumer.id.owner.0).map(node_name),
+                "consumer": format!("{:x}-{}", consumer.id.owner.0, consumer.id.number),
+                "active": consumer.active,
+                "activity_status": if consumer.active { "up" } else { "waiting" },
+                "prefetch_count": consumer.window,
+                "priority": consumer.priority,
+                "messages_unacknowledged": consumer.unsettled,
+            })
+        }));
+    }
+    all
+}
+
+pub(super) async fn consumers(caller: Caller) -> Answer {
+    let all = caller.vhosts().into_iter().flat_map(|vhost| consumers_in(&caller, vhost));
+    Ok(Json(all.collect::<Vec<_>>()).into_response())
+}
+
+pub(super) async fn consumers_of_vhost(caller: Caller, Path(vhost): Path<String>) -> Answer {
+    Ok(Json(consumers_in(&caller, caller.vhost(&vhost)?)).into_response())
+}

@@ -1,0 +1,70 @@
+//! Health checks: 200, or 503 with a reason.
+
+use amqp::{AfterGet, Post};
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json, Response};
+use bytes::Bytes;
+use catalog::{Action, QueueSpec, Target};
+use serde_json::json;
+
+use super::caller::name;
+use super::{Answer, Caller, Refusal};
+
+const ALIVENESS_QUEUE: &str = "aliveness-test";
+
+fn healthy() -> Response {
+    Json(json!({ "status": "ok" })).into_response()
+}
+
+fn failed(reason: &str) -> Response {
+    let body = Json(json!({ "status": "failed", "reason": reason }));
+    (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+}
+
+/// Publishes a message and takes it.
+pub(super) async fn aliveness(caller: Caller, Path(vhost): Path<String>) -> Answer {
+    let vhost = caller.vhost(&vhost)?;
+    for action in [Action::Configure, Action::Read] {
+        caller.check(vhost, action, Target::Queue(ALIVENESS_QUEUE.as_bytes()))?;
+    }
+    caller.check(vhost, Action::Write, Target::Exchange(b""))?;
+    let spec = QueueSpec { durable: true, ..QueueSpec::default() };
+    let queue = caller.server().declare(&vhost.name, &name(ALIVENESS_QUEUE), &spec).await?.value;
+    let topology = caller.catalog().topology();
+    let vhost = topology.vhost(&queue.vhost).ok_or_else(Refusal::not_found)?;
+    let (properties, body) = (Bytes::from_static(&[0, 0]), Bytes::from_static(b"test_message"));
+    let user = caller.user.name.to_string();
+    let key = ALIVENESS_QUEUE.as_bytes();
+    let post = Post { user: &user, exchange: b"", key, properties: &properties, body: &body };
+    let routed = caller.server().post(vhost, post).await?;
+    let taken = caller.server().get(&queue, 1, AfterGet::Settle).await?;
+    if routed && !taken.is_empty() { Ok(healthy()) } else { Ok(failed("the message did not come back")) }
+}
+
+pub(super) async fn alarms(caller: Caller) -> Answer {
+    Ok(caller.server().alarms().reason().map_or_else(healthy, failed))
+}
+
+/// Whether this node takes clients.
+pub(super) async fn serves(caller: Caller) -> Answer {
+    Ok(caller.parts.not_ready().map_or_else(healthy, failed))
+}
+
+pub(super) async fn old_node(caller: Caller) -> Answer {
+    let why = caller.parts.not_ready().or_else(|| caller.server().alarms().reason());
+    Ok(why.map_or_else(healthy, failed))
+}
+
+/// Whether all shards are led, as far as this node knows.
+pub(super) async fn leaders(caller: Caller) -> Answer {
+    let statuses = caller.parts.groups().into_iter().map(|group| group.status());
+    let without: Vec<String> = statuses
+        .filter(|status| status.leadership.leader.is_none())
+        .map(|status| status.group.to_string())
+        .collect();
+    if without.is_empty() {
+        return Ok(healthy());
+    }
+    Ok(failed(&format!("groups without a leader: {}", without.join(", "))))
+}

@@ -1,0 +1,247 @@
+//! The data plane of a node: its shards, the catalog of what lies on them, and the front ends of queues.
+
+mod members;
+mod owners;
+mod shard_group;
+
+use std::sync::Arc;
+
+use catalog::{Catalog, CatalogConfig, Founder, Founders};
+use consensus::{
+    Consensus, ConsensusError, Entrance, Group, GroupId, GroupSetup, Join, Member, attached_dir,
+};
+use control::Control;
+use parking_lot::Mutex;
+use runtime::{Listener, Pool, Runtime, Security, Task};
+use shards::{FrameStore, Replica, Shards};
+use streams::Owner;
+use tokio::sync::{SetOnce, oneshot, watch};
+use tracing::{info, warn};
+
+use self::owners::NodeSessions;
+use self::shard_group::{ShardLog, ShardMachine};
+use crate::Config;
+
+/// A shard's snapshot is due after so many bytes of entries: as many lie in memory until then, and as many are read again
+/// when a node starts.
+const SNAPSHOT_LOG_BYTES: u64 = 32 << 20;
+
+/// Bytes of blocks that a shard keeps in memory after they were read from disk.
+const CACHE_BYTES: usize = 4 << 20;
+
+/// What the data plane stands on.
+pub(crate) struct Ground {
+    pub(crate) runtime: Runtime,
+    pub(crate) consensus: Arc<Consensus>,
+    /// The control plane's group: whoever belongs to it has the data as well.
+    pub(crate) group: Group,
+    pub(crate) control: Arc<Control>,
+    pub(crate) snapshot_dir: std::path::PathBuf,
+    /// How other nodes know this one.
+    pub(crate) own: Member,
+}
+
+/// The data plane on this node.
+pub(crate) struct DataPlane {
+    ground: Ground,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) shards: Arc<Shards>,
+    pub(crate) amqp: Arc<amqp::Server>,
+    groups: Mutex<Vec<Group>>,
+    /// Whose consumers are gone.
+    sessions: Arc<NodeSessions>,
+    failure: SetOnce<String>,
+    tasks: Mutex<Vec<Task>>,
+}
+
+impl DataPlane {
+    /// Starts to follow the catalog. Shards and clients come with [`DataPlane::run`].
+    pub(crate) fn new(ground: Ground, config: &Config) -> Arc<Self> {
+        let runtime = ground.runtime.clone();
+        let group = ground.group.clone();
+        let founders = move || {
+            let voters = group.status().members.into_iter().filter(|member| member.voter);
+            voters.map(|it| Founder { node: it.node.0, address: it.address }).collect()
+        };
+        let catalog_config = CatalogConfig {
+            shards: config.shards,
+            founders: Founders::new(founders),
+            ..CatalogConfig::default()
+        };
+        let (catalog, following) = Catalog::start(runtime.clone(), ground.control.clone(), catalog_config);
+        let (owner, owned) = watch::channel(None);
+        let shards = Shards::new(owned);
+        let users = Arc::new(amqp::CatalogUsers(catalog.clone()));
+        let amqp = amqp::Server::new(
+            runtime.clone(),
+            catalog.clone(),
+            shards.clone(),
+            users,
+            amqp::Config::default(),
+        );
+        let owning = follow_session(catalog.session(), owner);
+        let (ending, tidying) = (shards.clone(), amqp.clone());
+        let (sessions, watching) = NodeSessions::new(catalog.clone());
+        let tasks = vec![
+            following,
+            runtime.spawn(Pool::Clients, watching),
+            runtime.spawn(Pool::Clients, owning),
+            runtime.spawn(Pool::Clients, tidying.tidy_up()),
+            runtime.spawn(Pool::Clients, async move { ending.follow_owner().await }),
+        ];
+        Arc::new(Self {
+            ground,
+            catalog,
+            shards,
+            amqp,
+            groups: Mutex::default(),
+            sessions: Arc::new(sessions),
+            failure: SetOnce::new(),
+            tasks: Mutex::new(tasks),
+        })
+    }
+
+    /// Opens the shards that there are, and those that come, and serves clients once all are there.
+    pub(crate) async fn run(
+        self: Arc<Self>,
+        listener: Option<Box<dyn Listener>>,
+        security: Option<Arc<dyn Security>>,
+    ) {
+        self.catalog.ready().await;
+        let mut serving = listener;
+        let mut changes = self.catalog.changed();
+        loop {
+            let wanted = changes.borrow_and_update().founders().clone();
+            for (shard, founders) in (1..).zip(wanted.iter()).skip(self.shards.shard_count() as usize) {
+                if let Err(error) = self.open(shard, founders).await {
+                    let _earlier_failure =
+                        self.failure.set(format!("shard {shard} can't be opened: {error}"));
+                    return;
+                }
+            }
+            if let Some(listener) = serving.take() {
+                info!(shards = self.shards.shard_count(), "serving queues");
+                let terms = amqp::Terms { security: security.clone() };
+                self.spawn(Pool::Clients, self.amqp.clone().serve(listener, terms));
+            }
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn open(self: &Arc<Self>, shard: u32, founders: &[Founder]) -> Result<(), ConsensusError> {
+        let Ground { runtime, consensus, snapshot_dir, own, .. } = &self.ground;
+        let identity = consensus.identity();
+        let config =
+            segments::Config { shard: u64::from(shard), cache_bytes: CACHE_BYTES, ..Default::default() };
+        let dir = attached_dir(snapshot_dir, GroupId(shard));
+        let replica = Replica::new(
+            shard,
+            FrameStore::new(runtime.disk.clone(), dir, config, identity.store ^ (identity.incarnation << 16)),
+        );
+        let setup =
+            GroupSetup { entrance: self.entrance(shard, founders), snapshot_log_bytes: SNAPSHOT_LOG_BYTES };
+        let group = self.open_group(shard, replica.clone(), setup).await?;
+        let (log, leading) = ShardLog::new(group.clone());
+        replica.start(Arc::new(log));
+        self.spawn(Pool::Consensus, leading);
+        self.spawn(Pool::Clients, replica.clone().keep(runtime.clock.clone(), self.sessions.clone()));
+        let members =
+            members::follow(runtime.clock.clone(), self.ground.group.clone(), group.clone(), own.node);
+        self.spawn(Pool::Clients, members);
+        let (failing, failed) = (self.clone(), group.clone());
+        self.spawn(Pool::Clients, async move {
+            let why = failed.failed().await;
+            let _earlier_failure = failing.failure.set(format!("shard {shard}: {why}"));
+        });
+        self.groups.lock().push(group);
+        self.shards.add(replica.clone());
+        self.spawn(Pool::Clients, self.amqp.clone().look_after(replica));
+        Ok(())
+    }
+
+    /// openraft's tasks stay where a group is opened.
+    async fn open_group(
+        &self,
+        shard: u32,
+        replica: Arc<Replica>,
+        setup: GroupSetup,
+    ) -> Result<Group, ConsensusError> {
+        let (sender, receiver) = oneshot::channel();
+        let consensus = self.ground.consensus.clone();
+        let opening = self.ground.runtime.spawn(Pool::Consensus, async move {
+            let machine = Arc::new(ShardMachine(replica));
+            // The receiver is gone when the node stops meanwhile.
+            let _ = sender.send(consensus.open_group(GroupId(shard), machine, setup).await);
+        });
+        let opened = receiver.await;
+        opening.join().await;
+        opened.expect("the task that opens a group sends what came of it")
+    }
+
+    /// Those who were there when the shard was made found it; others ask one of them to be let in.
+    fn entrance(&self, shard: u32, founders: &[Founder]) -> Entrance {
+        let own = &self.ground.own;
+        let member = |it: &Founder| Member {
+            node: consensus::NodeId(it.node),
+            address: it.address.clone(),
+            voter: true,
+        };
+        let mut members: Vec<Member> = founders.iter().map(member).collect();
+        if members.iter().any(|member| member.node == own.node) {
+            // Whoever comes first stands first: so the shards begin with different leaders.
+            let first = shard as usize % members.len();
+            members.rotate_left(first);
+            return Entrance::Found(members);
+        }
+        let others =
+            self.ground.group.status().members.into_iter().filter(|it| it.voter && it.node != own.node);
+        let contact = others.map(|it| it.address).next().unwrap_or_default();
+        Entrance::Join(Join { contact, member: own.clone() })
+    }
+
+    fn spawn(&self, pool: Pool, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.lock().push(self.ground.runtime.spawn(pool, work));
+    }
+
+    /// The world of this node.
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.ground.runtime
+    }
+
+    /// The groups of the shards that are open, shard 1 first.
+    pub(crate) fn groups(&self) -> Vec<Group> {
+        self.groups.lock().clone()
+    }
+
+    /// Completes when the node must stop because of its data, and says why.
+    pub(crate) async fn failed(&self) -> String {
+        tokio::select! {
+            biased;
+            why = self.shards.failed() => why,
+            why = self.failure.wait() => why.clone(),
+        }
+    }
+
+    /// Says good-bye to clients, and finishes what is in flight.
+    pub(crate) async fn stop(&self, patience: std::time::Duration) {
+        self.amqp.stop().await;
+        for group in self.groups() {
+            if self.ground.runtime.clock.timeout(patience, group.drained()).await.is_err() {
+                warn!("not everything in flight on the shards could be finished");
+            }
+        }
+        self.tasks.lock().clear();
+    }
+}
+
+/// Consumers belong to the node's session.
+async fn follow_session(mut session: watch::Receiver<Option<i64>>, owner: watch::Sender<Option<Owner>>) {
+    loop {
+        owner.send_replace(session.borrow_and_update().map(Owner));
+        if session.changed().await.is_err() {
+            return;
+        }
+    }
+}
