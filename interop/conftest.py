@@ -3,7 +3,7 @@
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from kazoo.client import KazooClient
 
 from harness import Cluster, connected
+from harness.queues import Brokers
 
 _ROOT = Path(__file__).resolve().parent.parent
 _TARGET = Path(os.environ.get("CARGO_TARGET_DIR", _ROOT / "target"))
@@ -18,6 +19,7 @@ _TARGET = Path(os.environ.get("CARGO_TARGET_DIR", _ROOT / "target"))
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--server", choices=["quorate", "zookeeper"], default="quorate", help="what to test")
+    parser.addoption("--amqp", help="HOST:PORT of a broker to test instead of Quorate, such as RabbitMQ")
     parser.addoption("--binary", type=Path, default=_TARGET / "release" / "quorate", help="the quorate program")
     data_driver = _TARGET / "release" / "examples" / "data_driver"
     parser.addoption("--data-driver", type=Path, default=data_driver, help="the program with Rust's recipes")
@@ -29,10 +31,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    marker, reason = {
-        "quorate": ("later", "Quorate does not serve this yet"),
-        "zookeeper": ("quorate_only", "only Quorate promises this"),
-    }[config.getoption("--server")]
+    if config.getoption("--server") == "quorate" and not config.getoption("--amqp"):
+        marker, reason = "later", "Quorate does not serve this yet"
+    else:
+        marker, reason = "quorate_only", "only Quorate promises this"
     for item in items:
         if item.get_closest_marker(marker):
             item.add_marker(pytest.mark.skip(reason=reason))
@@ -57,9 +59,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def pytest_runtest_makereport(item: pytest.Function) -> Iterator[None]:
     report = yield
     if report.failed:
-        clusters = {id(each): each for each in item.funcargs.values() if isinstance(each, Cluster)}
-        for cluster in clusters.values():
-            for node in cluster.nodes:
+        started = {id(each): each for each in item.funcargs.values() if isinstance(each, Cluster | Brokers)}
+        for each in started.values():
+            for node in each.nodes:
                 report.sections.append((f"node {node.node_id} at {node.address}", node.log_tail()))
     return report
 
@@ -120,6 +122,35 @@ def triple(new_cluster: Callable[[int], Cluster]) -> Iterator[Cluster]:
 def cluster(request: pytest.FixtureRequest) -> Cluster:
     """One node, then three: what holds on one holds on three."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session", params=[1, 3])
+def brokers(request: pytest.FixtureRequest) -> Iterator[Brokers]:
+    """Who takes AMQP clients: one node, then three; or the broker that was named."""
+    elsewhere = request.config.getoption("--amqp")
+    if elsewhere:
+        if request.param != 1:
+            pytest.skip("a broker that was named is tested once")
+        host, _, port = elsewhere.rpartition(":")
+        yield Brokers([(host, int(port))])
+        return
+    with _started_brokers(request, request.param) as brokers:
+        yield brokers
+
+
+@pytest.fixture
+def mortal_brokers(request: pytest.FixtureRequest) -> Iterator[Brokers]:
+    """Three nodes that take AMQP clients, of which the test may kill some."""
+    if request.config.getoption("--amqp"):
+        pytest.skip("a broker that was named is not ours to kill")
+    with _started_brokers(request, 3) as brokers:
+        yield brokers
+
+
+def _started_brokers(request: pytest.FixtureRequest, size: int) -> AbstractContextManager[Brokers]:
+    if request.config.getoption("--server") == "zookeeper":
+        pytest.skip("ZooKeeper has no queues")
+    return Brokers.started(size, request.config.getoption("--binary"))
 
 
 @pytest.fixture

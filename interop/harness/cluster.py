@@ -30,6 +30,15 @@ class Cluster:
         return cls(list(nodes), folder)
 
     @classmethod
+    def with_queues(cls, size: int, binary: Path) -> Self:
+        """`size` Quorate nodes that take AMQP clients, not started."""
+        cluster = cls.quorate(size, binary)
+        for node, port in zip(cluster.nodes, free_ports(size), strict=True):
+            assert isinstance(node, QuorateNode)
+            node.amqp_port = port
+        return cluster
+
+    @classmethod
     def zookeeper(cls, size: int, jars: Path) -> Self:
         """`size` ZooKeeper servers, not started."""
         folder, ids = _new_folder(), range(1, size + 1)

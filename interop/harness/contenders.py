@@ -5,8 +5,6 @@ true | false | null}`, until its standard input ends. They run on one machine, s
 """
 
 import json
-import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +15,8 @@ from typing import Any, Self
 from kazoo.client import KazooClient
 from kazoo.exceptions import ConnectionLoss, KazooException
 from kazoo.recipe.lock import Lock
+
+from harness.program import Program
 
 _FINISH_SECONDS = 60.0
 _HOLD_SECONDS = 0.003
@@ -39,50 +39,24 @@ class Holding:
     counted: bool | None
 
 
-class Programs:
+class Programs(Program):
     """A program of one language, running. `with` ends it whatever happens."""
 
     def __init__(self, by: str, command: list[str], note: Callable[[Holding], None]) -> None:
-        self._by = by
+        super().__init__(by, command)
         self._note = note
-        self._errors = tempfile.TemporaryFile(mode="w+")
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True
-        )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def check(self) -> None:
-        """Fails if it has ended."""
-        assert self._process.poll() is None, f"{self._by} ended\n{self._error_tail()}"
-
     def finish(self) -> None:
         """Tells the program to stop, and waits until it has."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        code = self._process.wait(_FINISH_SECONDS)
+        self.end()
         self._reader.join(5)
-        assert code == 0, f"{self._by} ended with status {code}\n{self._error_tail()}"
 
     def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        for line in self.output:
             said: dict[str, Any] = json.loads(line)
-            self._note(Holding(by=self._by, **said))
-
-    def _error_tail(self) -> str:
-        self._errors.seek(0)
-        return "".join(self._errors.readlines()[-40:])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._errors.close()
+            self._note(Holding(by=self.name, **said))
 
 
 class CuratorLock(Lock):

@@ -5,25 +5,21 @@ It writes JSON, an object a line: `{"rounds": {scenario: count}}` again and agai
 """
 
 import json
-import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from harness.clients import connected
 from harness.cluster import Cluster
 from harness.node import Node
+from harness.program import Program
 from harness.waiting import wait_for
 
 # Rounds that were nearly done when a node died say nothing about life without it.
 _ROUNDS_AFTER_A_FAULT = 3
 _GO_ON_SECONDS = 30.0
-_FINISH_SECONDS = 60.0
 # ZooKeeper under load takes its time.
 _READY_SECONDS = 90.0
 _CALM_SECONDS = 0.5
@@ -41,24 +37,16 @@ class Verdict:
     held: dict[str, str] = field(default_factory=dict)
 
 
-class Driver:
+class Driver(Program):
     """The program, running. `with` ends it whatever happens."""
 
     def __init__(
         self, command: list[str], scenarios: list[str], environment: dict[str, str] | None = None
     ) -> None:
+        super().__init__("the program", [*command, *scenarios], environment)
         self._scenarios = scenarios
         self._rounds: dict[str, int] = {}
         self._verdicts: dict[str, Verdict] = {}
-        self._errors = tempfile.TemporaryFile(mode="w+")
-        self._process = subprocess.Popen(
-            [*command, *scenarios],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            env=environment,
-        )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -71,7 +59,7 @@ class Driver:
             return [each for each in self._scenarios if self._rounds.get(each, 0) < before.get(each, 0) + _ROUNDS_AFTER_A_FAULT]
 
         def gone_on() -> bool:
-            assert self._process.poll() is None, f"the program ended {what}\n{self._error_tail()}"
+            self.check(what)
             return not missing()
 
         try:
@@ -79,45 +67,27 @@ class Driver:
         except AssertionError as error:
             stuck = missing()
             found = {scenario: self.finish()[scenario].wrong for scenario in stuck}
-            raise AssertionError(f"{error}\ntoo few rounds of {found}\n{self._error_tail()}") from None
+            raise AssertionError(f"{error}\ntoo few rounds of {found}\n{self.error_tail()}") from None
         return time.monotonic() - began
 
     def finish(self) -> dict[str, Verdict]:
         """Tells the program to stop; the verdicts."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
         try:
-            code = self._process.wait(_FINISH_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"the program did not end; verdicts of {sorted(self._verdicts)}\n{self._error_tail()}") from None
+            self.end()
+        except AssertionError as error:
+            raise AssertionError(f"{error}\nverdicts of {sorted(self._verdicts)}") from None
         self._reader.join(5)
-        assert code == 0, f"the program ended with status {code}\n{self._error_tail()}"
-        assert sorted(self._verdicts) == sorted(self._scenarios), self._error_tail()
+        assert sorted(self._verdicts) == sorted(self._scenarios), self.error_tail()
         return self._verdicts
 
     def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        for line in self.output:
             said: dict[str, Any] = json.loads(line)
             if "rounds" in said and "scenario" not in said:
                 self._rounds = said["rounds"]
             else:
                 scenario = said.pop("scenario")
                 self._verdicts[scenario] = Verdict(**said)
-
-    def _error_tail(self) -> str:
-        self._errors.seek(0)
-        return "".join(self._errors.readlines()[-40:])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._errors.close()
 
 
 def run_once(command: list[str], scenarios: list[str], environment: dict[str, str] | None = None) -> None:

@@ -23,6 +23,7 @@ class QuorateNode(Node):
         self._peer_ports = peer_ports
         self._joins: list[str] = []
         self.reconfig = False
+        self.amqp_port: int | None = None
         self._recovered = False
 
     def command_line(self) -> list[str]:
@@ -34,7 +35,7 @@ class QuorateNode(Node):
             *("--admin", f"127.0.0.1:{self.admin_port}"),
             # Both ways, whatever fits the machine that the tests run on.
             *("--threads", "separate" if self.node_id % 2 else "shared"),
-            *("--amqp", "off"),
+            *("--amqp", f"127.0.0.1:{self.amqp_port}" if self.amqp_port else "off"),
             *("--kafka", "off"),
             *("--disque", "off"),
             *("--connections-per-address-max", str(self.connections_per_address_max)),

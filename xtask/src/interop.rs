@@ -5,7 +5,7 @@ mod builds;
 use anyhow::Result;
 use clap::ValueEnum;
 
-pub(crate) use builds::{go, java};
+pub(crate) use builds::{c, go, java};
 
 use crate::shell::{program, quorate_binary, root, step};
 
@@ -44,18 +44,32 @@ enum Suite {
     SharedData,
     /// Rust's recipes, Curator's and kazoo's on the same locks and elections, while nodes are killed
     SharedLocks,
+    /// Processes of `quorate rebalance join` while members and nodes are killed
+    Rebalancer,
     /// Go's client, also while nodes are killed
     Go,
     /// JavaScript's client, also while nodes are killed
     Node,
     /// Killed nodes under load
     Faults,
+    /// Killed and stopped nodes under publishers and consumers of queues
+    QueueFaults,
     /// Bytes that are no requests
     Malformed,
     /// Certificates of clients and of nodes
     Tls,
+    /// RabbitMQ's Python client
+    Pika,
     /// From ZooKeeper to Quorate and back with `quorate tree`
     Migration,
+    /// Queues with Python's aio-pika, also while nodes are killed
+    AioPika,
+    /// Tasks of Celery while workers and nodes are killed
+    Celery,
+    /// Queues with JavaScript's amqplib, also while nodes are killed
+    Amqplib,
+    /// Queues with RabbitMQ's Java client, also while nodes are killed
+    RabbitmqJava,
 }
 
 impl Suite {
@@ -82,12 +96,19 @@ impl Suite {
             Suite::Curator => &["test_curator.py"],
             Suite::SharedData => &["test_shared_data.py"],
             Suite::SharedLocks => &["test_shared_recipes.py"],
+            Suite::Rebalancer => &["test_rebalancer.py"],
             Suite::Go => &["test_go.py"],
             Suite::Node => &["test_node.py"],
             Suite::Faults => &["test_audit.py", "test_faults.py", "test_recover.py"],
+            Suite::QueueFaults => &["test_queue_audit.py", "test_queue_faults.py"],
             Suite::Malformed => &["test_malformed.py"],
             Suite::Tls => &["test_tls.py"],
+            Suite::Pika => &["test_pika.py", "test_queue_endings.py"],
             Suite::Migration => &["test_migration.py"],
+            Suite::AioPika => &["test_aio_pika.py", "test_deliveries.py"],
+            Suite::Celery => &["test_celery.py"],
+            Suite::Amqplib => &["test_amqplib.py"],
+            Suite::RabbitmqJava => &["test_rabbitmq_java.py"],
         }
     }
 }
@@ -112,13 +133,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.includes(Suite::SharedLocks) {
         pytest.arg(format!("--contender={}", builds::contender()?.display()));
     }
-    if args.includes(Suite::Node) {
+    if args.includes(Suite::Node) || args.includes(Suite::Amqplib) {
         pytest.arg(format!("--node={}", builds::node()?.display()));
     }
-    match args.server {
-        Server::Quorate => pytest.arg(format!("--binary={}", quorate_binary()?.display())),
-        Server::Zookeeper => pytest.arg("--server=zookeeper"),
-    };
+    // The rebalancer's members are processes of ours, whatever serves them.
+    if args.server == Server::Quorate || args.includes(Suite::Rebalancer) {
+        pytest.arg(format!("--binary={}", quorate_binary()?.display()));
+    }
+    if args.server == Server::Zookeeper {
+        pytest.arg("--server=zookeeper");
+    }
     pytest.args(args.only.iter().flat_map(|suite| suite.files()).map(|file| format!("tests/{file}")));
     pytest.args(&args.pytest);
     step("third-party clients", &mut pytest)

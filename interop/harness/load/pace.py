@@ -25,9 +25,12 @@ class Pace:
         with self._lock:
             return bool(self._times) and self._times[-1] > moment
 
+    def between(self, since: float, until: float) -> list[float]:
+        """When answers came between two moments."""
+        with self._lock:
+            return [moment for moment in self._times if since <= moment <= until]
+
     def longest_pause(self, since: float, until: float) -> float:
         """The longest time, in seconds, without an answer between two moments; all of it when there was none."""
-        with self._lock:
-            inside = [moment for moment in self._times if since <= moment <= until]
-        moments = [since, *inside, until]
+        moments = [since, *self.between(since, until), until]
         return max(later - earlier for earlier, later in zip(moments, moments[1:], strict=False))

@@ -65,6 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             for op in OPS {
                 eprintln!("==> round {} of {}: {op} by {}", round + 1, args.rounds, contender.name);
                 let rate = contender.measure(args, &server, op)?;
+                eprintln!("    {rate:.0} /s");
                 found.entry((op, contender.name)).or_default().push(rate);
             }
         }
@@ -89,11 +90,21 @@ fn contenders() -> Result<Vec<Contender>> {
     let jars = interop::java()?;
     let classes = format!("{}/classes:{}/lib/*", jars.display(), jars.display());
     let java = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", &classes, "quorate.interop.Load"];
-    Ok(vec![
-        Contender { name: "Rust", command: target().join("release/examples/load"), arguments: Vec::new() },
-        Contender { name: "Go", command: interop::go()?.join("load"), arguments: Vec::new() },
-        Contender { name: "Java", command: "java".into(), arguments: java.map(str::to_owned).to_vec() },
-    ])
+    let mut contenders = vec![Contender {
+        name: "Rust",
+        command: target().join("release/examples/load"),
+        arguments: Vec::new(),
+    }];
+    if let Some(load) = interop::c()? {
+        contenders.push(Contender { name: "C", command: load, arguments: Vec::new() });
+    }
+    contenders.push(Contender { name: "Go", command: interop::go()?.join("load"), arguments: Vec::new() });
+    contenders.push(Contender {
+        name: "Java",
+        command: "java".into(),
+        arguments: java.map(str::to_owned).to_vec(),
+    });
+    Ok(contenders)
 }
 
 impl Contender {

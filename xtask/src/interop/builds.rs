@@ -75,6 +75,51 @@ pub(crate) fn go() -> Result<PathBuf> {
     Ok(build)
 }
 
+/// The program that loads a server with ZooKeeper's C client; `None`, and a line that says so, where there is no C compiler or
+/// no such library. Nothing else here needs either.
+pub(crate) fn c() -> Result<Option<PathBuf>> {
+    let build = target().join("interop-c");
+    fs::create_dir_all(&build).with_context(|| format!("make {}", build.display()))?;
+    // Nothing but the header and the library, so that a mistake of ours is not taken for a lack.
+    let is_there = succeeds(
+        program("cc")
+            .args([
+                "-shared",
+                "-include",
+                "zookeeper/zookeeper.h",
+                "-x",
+                "c",
+                "/dev/null",
+                "-lzookeeper_mt",
+                "-o",
+            ])
+            .arg(build.join("probe.so")),
+    );
+    if !is_there {
+        eprintln!(
+            "==> the C client is left out: no C compiler `cc`, or no libzookeeper_mt (on Debian: libzookeeper-mt-dev)"
+        );
+        return Ok(None);
+    }
+    let load = build.join("load");
+    step(
+        "build the C client",
+        program("cc")
+            .args([
+                "-std=c11",
+                "-O2",
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "interop/c/load.c",
+                "-lzookeeper_mt",
+                "-o",
+            ])
+            .arg(&load),
+    )?;
+    Ok(Some(load))
+}
+
 /// The folder where npm has put what the program in `interop/node` needs, exactly as its lock file says.
 pub(super) fn node() -> Result<PathBuf> {
     let build = target().join("interop-node");
