@@ -53,6 +53,18 @@ def put(channel: BlockingChannel, queue: str, *bodies: bytes, **properties: Any)
         channel.basic_publish("", queue, body, pika.BasicProperties(**properties))
 
 
+def receive(got: list[Any], count: int, *connections: BlockingConnection) -> None:
+    """Waits until `got` has `count` items, and then for what should not come."""
+    until = time.monotonic() + SECONDS
+    while len(got) < count and time.monotonic() < until:
+        for connection in connections:
+            connection.process_data_events(0.05)
+    settled = time.monotonic() + 0.2
+    while time.monotonic() < settled:
+        for connection in connections:
+            connection.process_data_events(0.05)
+
+
 def refused(code: int, text: str, act: Callable[[], Any]) -> None:
     with pytest.raises(ChannelClosedByBroker) as closed:
         act()
@@ -106,10 +118,10 @@ def test_no_more_is_delivered_than_the_prefetch(connect: Callable[..., BlockingC
     channel.basic_qos(prefetch_count=3)
     got: list[tuple[int, bytes]] = []
     channel.basic_consume(queue, lambda _c, method, _p, body: got.append((method.delivery_tag, body)))
-    connection.process_data_events(0.5)
+    receive(got, 3, connection)
     assert [body for _, body in got] == [b"0", b"1", b"2"]
     channel.basic_ack(got[1][0], multiple=True)
-    connection.process_data_events(0.5)
+    receive(got, 5, connection)
     assert [body for _, body in got] == [b"0", b"1", b"2", b"3", b"4"]
 
 
@@ -292,13 +304,10 @@ def test_one_consumer_at_a_time(connect: Callable[..., BlockingConnection]) -> N
         channel.basic_consume(name, note(n, ack=n == 1))
         connection.process_data_events(0.2)
     put(setup, name, *(b"%d" % n for n in range(5)))
-    for connection in connections:
-        connection.process_data_events(0.5)
+    receive(seen, 2, *connections)
     assert seen == [(0, b"0", False), (0, b"1", False)]
     connections[0].close()
-    until = time.monotonic() + SECONDS
-    while len(seen) < 7 and time.monotonic() < until:
-        connections[1].process_data_events(0.1)
+    receive(seen, 7, connections[1])
     assert [(body, redelivered) for n, body, redelivered in seen[2:] if n == 1] == [
         (b"0", True), (b"1", True), (b"2", False), (b"3", False), (b"4", False),
     ]
