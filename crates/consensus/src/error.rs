@@ -54,6 +54,17 @@ pub enum MembershipError {
     NotInStep(String),
 }
 
+/// A group was not handed over to the node that was to lead it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HandOverError {
+    /// No leader could be asked, or the heir does not lead in time: whether it will is not known.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// The leader goes on: a voter is not in step, too much is under way, or the heir does not vote.
+    #[error("{0}")]
+    NotNow(String),
+}
+
 /// A peer was refused, or refused us.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {

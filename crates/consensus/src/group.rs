@@ -300,7 +300,7 @@ impl Group {
         }
     }
 
-    async fn call(&self, leader: Option<NodeId>, body: Body) -> Result<Body, Unavailable> {
+    pub(crate) async fn call(&self, leader: Option<NodeId>, body: Body) -> Result<Body, Unavailable> {
         let leader = leader.ok_or_else(|| Unavailable("no leader is known".into()))?;
         let link = self.inner.peers.known_link(leader, Lane::Control);
         let link = link.ok_or_else(|| Unavailable(format!("the address of node {leader} is not known")))?;
@@ -451,54 +451,6 @@ impl Group {
         }
         let unanswered = unanswered_for(&self.inner.core.raft, self.inner.node);
         unanswered.is_some_and(|unanswered| unanswered <= self.inner.quorum_patience)
-    }
-
-    /// Hands the leadership to the voter that is furthest, if this node leads and there is one; completes when another
-    /// leader is known, when there is nobody left to take over, or after `patience`.
-    pub async fn hand_over(&self, patience: Duration) -> bool {
-        if !self.inner.leadership.borrow().is_self {
-            return true;
-        }
-        self.inner.clock.timeout(patience, self.find_heir()).await.unwrap_or(false)
-    }
-
-    /// Asks one voter after another, as they go away, until another leader is known: true; or nobody is there: false.
-    async fn find_heir(&self) -> bool {
-        const LOOK: Duration = Duration::from_millis(20);
-        let mut leadership = self.inner.leadership.clone();
-        let mut asked = None;
-        loop {
-            let now = *leadership.borrow_and_update();
-            if now.leader.is_some() && !now.is_self {
-                return true;
-            }
-            let Some(heir) = self.furthest_voter() else { return false };
-            if asked != Some(heir) {
-                if self.inner.core.raft.trigger().transfer_leader(heir.0).await.is_err() {
-                    return false;
-                }
-                asked = Some(heir);
-            }
-            let changed = self.inner.clock.timeout(LOOK, leadership.changed()).await;
-            if changed.is_ok_and(|changed| changed.is_err()) {
-                return false;
-            }
-        }
-    }
-
-    /// The other voter whose log is longest, of those that are connected.
-    fn furthest_voter(&self) -> Option<NodeId> {
-        let status = self.status();
-        let is_heir = |member: &&Member| {
-            let link = self.inner.peers.known_link(member.node, Lane::Control);
-            member.voter && member.node != self.inner.node && link.is_some_and(|link| link.is_connected())
-        };
-        let matched = |node: NodeId| {
-            let replica = status.replicas.iter().find(|replica| replica.node == node);
-            replica.and_then(|replica| replica.matched_index)
-        };
-        let heirs = status.members.iter().filter(is_heir).map(|member| member.node);
-        heirs.max_by_key(|node| matched(*node))
     }
 }
 

@@ -14,6 +14,7 @@ mod export;
 #[cfg(test)]
 mod fuzz;
 mod group;
+mod handover;
 mod identity;
 mod joining;
 mod known_peers;
@@ -32,7 +33,7 @@ mod storage;
 mod succession;
 mod wire;
 
-pub use error::{ConsensusError, MembershipError, Refused, Unavailable};
+pub use error::{ConsensusError, HandOverError, MembershipError, Refused, Unavailable};
 pub use export::{SnapshotCopy, SnapshotExport};
 pub use group::{EntryId, Group, GroupStatus, Leadership, PeerProgress, Standing, Watermarks};
 pub use identity::{ClusterId, Identity, NodeId};

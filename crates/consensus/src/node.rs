@@ -409,9 +409,9 @@ struct GroupStart {
 }
 
 impl GroupStart {
-    /// Founders try in turn, lowest number first, so that they do not split the first vote; any of them can do it.
+    /// Founders try in the order in which they are named, so that they do not split the first vote; any of them can do it.
     async fn run(mut self, runtime: Runtime) {
-        let rank = self.founders.iter().filter(|member| member.node < self.node).count() as u32;
+        let rank = self.founders.iter().take_while(|member| member.node != self.node).count() as u32;
         self.await_quorum(&runtime).await;
         loop {
             let turn = if self.founded {

@@ -12,7 +12,8 @@ use bolero as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harness::{Cluster, FOUNDERS, Names, pause, within};
+use consensus::{HandOverError, NodeId};
+use harness::{Cluster, FOUNDERS, Names, in_time, pause, within};
 use runtime::SystemClock;
 
 /// Three nodes that have applied the numbers below 10, and their leader.
@@ -67,6 +68,49 @@ async fn nothing_is_lost_or_doubled_when_leaders_hand_over() {
     }
     cluster.converged(total).await;
     cluster.check_order();
+}
+
+#[tokio::test]
+async fn any_node_has_the_leadership_moved_to_any_voter_under_load() {
+    let cluster = Cluster::start(3).await;
+    cluster.propose(1, 0..10);
+    cluster.converged(10).await;
+    let mut total = 10;
+    for round in 0..6 {
+        let leader = cluster.leader().await;
+        let (asking, heir) = (1 + round % 3, 1 + leader % 3);
+        for node in 1..=3 {
+            cluster.propose(node, 0..50);
+        }
+        total += 150;
+        // Refused while a voter is some entries behind: it is asked again.
+        let moving = async {
+            while cluster.node(asking).group.hand_over_to(NodeId(heir)).await.is_err() {
+                pause(Duration::from_millis(20)).await;
+            }
+        };
+        in_time(Duration::from_secs(10), moving).await;
+        assert_eq!(cluster.node(asking).group.leadership().borrow().leader, Some(NodeId(heir)));
+        let before = cluster.node(asking).group.leadership().borrow().term;
+        cluster.node(asking).group.hand_over_to(NodeId(heir)).await.unwrap();
+        assert_eq!(cluster.node(asking).group.leadership().borrow().term, before, "it leads already");
+    }
+    cluster.converged(total).await;
+    cluster.check_order();
+}
+
+#[tokio::test]
+async fn a_leader_stays_while_a_voter_is_away_and_when_the_heir_is_none() {
+    let (mut cluster, leader) = at_work().await;
+    let others: Vec<u64> = (1..=3).filter(|node| *node != leader).collect();
+    let refused = cluster.node(others[0]).group.hand_over_to(NodeId(9)).await.unwrap_err();
+    assert!(matches!(&refused, HandOverError::NotNow(why) if why.contains("node 9")), "{refused}");
+    cluster.kill(others[1]).await;
+    // It counts as there for a second after its last word.
+    pause(Duration::from_millis(1500)).await;
+    let refused = cluster.node(others[0]).group.hand_over_to(NodeId(others[0])).await.unwrap_err();
+    assert!(matches!(&refused, HandOverError::NotNow(why) if why.contains("does not answer")), "{refused}");
+    assert_eq!(cluster.leader().await, leader);
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ impl MemberChange {
 }
 
 /// A node that has not answered the leader for so long is not in step, whatever it had before.
-const HEARD_WITHIN: Duration = Duration::from_secs(1);
+pub(crate) const HEARD_WITHIN: Duration = Duration::from_secs(1);
 /// How long the leader may take for a change: it waits until it is committed.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How soon a leader that was busy with another change is asked again.

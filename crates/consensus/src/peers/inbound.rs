@@ -307,6 +307,11 @@ async fn respond(core: &GroupCore, peer: NodeId, request: Body) -> Result<Body, 
             let index = core.read_index().await.map_err(|error| error.to_string())?;
             Ok(Body::BarrierResponse(wire::BarrierResponse { index }))
         }
+        Body::HandOver(wire::HandOver { heir }) => {
+            core.check_member(peer)?;
+            let refusal = core.hand_over_to(NodeId(heir)).await;
+            Ok(Body::HandedOver(wire::HandedOver { refusal }))
+        }
         Body::MemberChange(change) => Ok(Body::MemberChanged(core.change_members(change).await)),
         Body::Application(call) => {
             let body = core.handle_call(peer, call).await?;

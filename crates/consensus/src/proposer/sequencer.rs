@@ -64,6 +64,11 @@ impl Sequencer {
         self.gaps.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether more waits than the next entry takes.
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.queue.lock().bytes > ENTRY_BYTES_MAX
+    }
+
     /// The next entry's worth.
     async fn next(&self) -> Vec<wire::Proposal> {
         loop {
