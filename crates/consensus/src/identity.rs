@@ -100,11 +100,12 @@ impl Identity {
         Ok(Some((NodeId(kept.node), ClusterId(cluster))))
     }
 
-    /// Makes the directory one of a cluster that nobody belongs to yet; durably.
+    /// Makes the directory one of a cluster that nobody belongs to yet, and that its node founds; durably.
     pub(crate) async fn change_cluster(runtime: &Runtime, journal: &Journal) -> Result<(), ConsensusError> {
         let log = journal.group(NODE_GROUP);
         let mut kept = decode_hello(log.get(IDENTITY).unwrap_or_default())?;
         kept.cluster = Bytes::copy_from_slice(&ClusterId::random(runtime).0);
+        kept.joined = false;
         put_durably(&log, IDENTITY, Bytes::from(kept.encode_to_vec())).await
     }
 

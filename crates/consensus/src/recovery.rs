@@ -15,8 +15,9 @@ use openraft::{BasicNode, EntryPayload, RaftLogReader};
 use runtime::Runtime;
 
 use crate::ConsensusError;
+use crate::export::SnapshotCopy;
 use crate::group::EntryId;
-use crate::identity::{ClusterId, Identity, NodeId};
+use crate::identity::{ClusterId, Identity, NODE_GROUP, NodeId};
 use crate::node::Member;
 use crate::raft::{
     Entry, LogId, Membership, Vote, committed_leader, log_id_to_wire, members_of, membership_to_wire,
@@ -28,6 +29,8 @@ use crate::wire;
 /// What a data directory has of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remains {
+    /// The group.
+    pub group: GroupId,
     /// Whose directory it is.
     pub node: NodeId,
     /// The cluster that it belongs to.
@@ -58,6 +61,7 @@ pub async fn look(journal: &Journal, group: GroupId) -> Result<Remains, Consensu
     let members = newest_members(&mut log).await.map_err(failed)?;
     let entry = |id: LogId| EntryId { term: **id.committed_leader_id(), index: id.index };
     Ok(Remains {
+        group,
         node,
         cluster,
         term: vote.map_or(0, |vote| vote.leader_id.term),
@@ -67,25 +71,42 @@ pub async fn look(journal: &Journal, group: GroupId) -> Result<Remains, Consensu
     })
 }
 
-/// Makes the node of this directory the only member of its group, in a cluster of its own, with all that its log has. It is
-/// reached by others at `address`. Says what was there before.
+/// Looks at all groups of a directory that no node uses, by number.
+///
+/// # Errors
+/// As [`look`].
+pub async fn look_at_all(journal: &Journal) -> Result<Vec<Remains>, ConsensusError> {
+    let mut groups: Vec<GroupId> =
+        journal.groups().into_iter().filter(|group| *group != NODE_GROUP).collect();
+    groups.sort_by_key(|group| group.0);
+    let mut all = Vec::with_capacity(groups.len());
+    for group in groups {
+        all.push(look(journal, group).await?);
+    }
+    Ok(all)
+}
+
+/// Makes the node of this directory the only member of all its groups, in a cluster of its own, with all that their logs have.
+/// It is reached by others at `address`. Says what was there before. Broken off, it is to be repeated.
 ///
 /// # Errors
 /// As [`look`]; or if it can't be written.
 pub async fn found_anew(
     runtime: &Runtime,
     journal: &Journal,
-    group: GroupId,
     address: &str,
-) -> Result<Remains, ConsensusError> {
-    let remains = look(journal, group).await?;
-    let founder = Founder { node: remains.node, address };
-    let term = remains.term.max(remains.last.map_or(0, |last| last.term)) + 1;
-    let index = remains.last.map_or(0, |last| last.index + 1);
-    // In this order: the new id before anything that the old cluster must not see.
+) -> Result<Vec<Remains>, ConsensusError> {
+    let all = look_at_all(journal).await?;
+    // In this order: the new id before anything that the old cluster must not see. And group 0 last: without it, no node serves
+    // on a directory that is half done.
     Identity::change_cluster(runtime, journal).await?;
-    be_alone(LogStore::new(journal.group(group)), founder, EntryId { term, index }).await?;
-    Ok(remains)
+    for remains in all.iter().rev() {
+        let founder = Founder { node: remains.node, address };
+        let term = remains.term.max(remains.last.map_or(0, |last| last.term)) + 1;
+        let index = remains.last.map_or(0, |last| last.index + 1);
+        be_alone(LogStore::new(journal.group(remains.group)), founder, EntryId { term, index }).await?;
+    }
+    Ok(all)
 }
 
 /// Who founds a cluster.
@@ -131,10 +152,49 @@ pub async fn found_with(
         .await
         .map_err(|source| ConsensusError::Io { doing: "write the snapshot".into(), source })?;
     let cluster = Identity::found(runtime, journal, founder.node).await?;
-    let log = LogStore::new(journal.group(group));
-    log.begin_behind(&last_id);
-    be_alone(log, founder, EntryId { term: last.term + 1, index: last.index + 1 }).await?;
+    be_alone_behind(journal, group, founder, last).await?;
     Ok(cluster)
+}
+
+/// Gives the node of a directory, whose `journal` this is, another group of which it is the only member: with the state of a
+/// snapshot that was copied out of a node, its attached files included.
+///
+/// # Errors
+/// If the copy is damaged, or the directory can't be written.
+pub async fn found_with_copy(
+    runtime: &Runtime,
+    journal: &Journal,
+    snapshot_dir: &Path,
+    group: GroupId,
+    founder: Founder<'_>,
+    copy: SnapshotCopy,
+) -> Result<(), ConsensusError> {
+    let failed = |source| ConsensusError::Io { doing: format!("restore group {}", group.0), source };
+    let last = copy.last().ok_or_else(|| failed(std::io::Error::other("it is of no place in the log")))?;
+    let last_id = LogId::new(committed_leader(last.term), last.index);
+    let header = wire::SnapshotHeader {
+        group: group.0,
+        membership_id: Some(log_id_to_wire(&last_id)),
+        membership: Some(membership_to_wire(&alone(founder))),
+        // Nodes count their commands from one again.
+        applied: Vec::new(),
+        ..copy.header().clone()
+    };
+    let store =
+        SnapshotStore::open(runtime.disk.clone(), group_dir(snapshot_dir, group)).await.map_err(failed)?;
+    copy.write_into(&store, header).await.map_err(failed)?;
+    be_alone_behind(journal, group, founder, last).await
+}
+
+async fn be_alone_behind(
+    journal: &Journal,
+    group: GroupId,
+    founder: Founder<'_>,
+    last: EntryId,
+) -> Result<(), ConsensusError> {
+    let log = LogStore::new(journal.group(group));
+    log.begin_behind(&LogId::new(committed_leader(last.term), last.index));
+    be_alone(log, founder, EntryId { term: last.term + 1, index: last.index + 1 }).await
 }
 
 async fn write_snapshot(

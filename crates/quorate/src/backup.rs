@@ -13,8 +13,9 @@ use crate::failure::Failure;
 use crate::whole_file::WholeFile;
 use crate::{admin, identities, put};
 
-/// Saves all that a running cluster has to a file: the whole tree with access lists, numbers and quotas, as of one moment. It
-/// has everything that was acknowledged before the command was given. The file appears when it is whole and was checked.
+/// Saves all that a running cluster has to a file: the whole tree with access lists, numbers and quotas, as of one moment; and the
+/// queues with their messages, each shard as of a moment of its own shortly before. It has everything that was acknowledged before
+/// the command was given. The file appears when it is whole and was checked.
 ///
 /// Whoever has it can read everything in it: keep it where only those look who may. Only the superuser may take one
 /// (`serve --super-digest`). `quorate restore` makes a new cluster of it; `quorate tree export` saves a part as text.
@@ -134,6 +135,8 @@ fn contents_json(header: &Header, contents: &Contents) -> Value {
     found["ephemerals"] = json!(contents.counters.ephemerals);
     found["sessions"] = json!(contents.counters.sessions);
     found["data_bytes"] = json!(contents.counters.data_bytes);
+    found["queues"] = json!(contents.queues.partitions);
+    found["messages"] = json!(contents.queues.messages);
     found["members"] = contents.members.iter().map(member).collect();
     found
 }
@@ -147,6 +150,11 @@ fn as_text(header: &Header, contents: &Contents) -> String {
     text += &format!("znodes     {}, of them {} ephemeral\n", counters.nodes, counters.ephemerals);
     text += &format!("sessions   {}\n", counters.sessions);
     text += &format!("bytes      {} of paths and data\n", counters.data_bytes);
+    if !header.shards.is_empty() {
+        let server::backup::Queues { partitions, messages } = contents.queues;
+        text +=
+            &format!("queues     {partitions} with {messages} messages, on {} shards\n", header.shards.len());
+    }
     for member in &contents.members {
         text += &format!("{:10} node {} at {}\n", role(member), member.node, member.address);
     }

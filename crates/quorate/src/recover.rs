@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use runtime::Runtime;
 use serde_json::json;
-use server::recover::{EntryId, Member, Remains};
+use server::recover::{EntryId, Found, Member, Remains};
 
 use crate::failure::Failure;
 use crate::put;
@@ -13,8 +13,9 @@ use crate::put;
 /// Makes a survivor go on alone when a majority of the voters is lost for ever. Without --yes it only shows what the data
 /// directory has.
 ///
-/// What the lost voters had acknowledged and this node lacks is lost. So: stop all survivors, run this without --yes on each,
-/// and choose the one whose last entry has the highest term and, of those, the highest index. The cluster gets a new id: nodes of
+/// What the lost voters had acknowledged and this node lacks is lost, of znodes and of messages. So: stop all survivors, run this
+/// without --yes on each, and choose the one whose last entry has the highest term and, of those, the highest index; shards
+/// may differ, and the node brings its own of each. The cluster gets a new id: nodes of
 /// the old one are refused for ever. Then start the survivor with --peer and without --cluster, and let others join it with
 /// --join, under numbers that were never used and with empty data directories.
 #[derive(clap::Args)]
@@ -50,17 +51,18 @@ pub(crate) fn check_peer(peer: &str) -> Result<(), Failure> {
 
 async fn carry_out(args: &Args) -> Result<()> {
     let runtime = Runtime::system();
-    let remains = if args.yes {
+    let found = if args.yes {
         server::recover::found_anew(&runtime, &args.data_dir, &args.peer).await?
     } else {
         server::recover::look(&runtime, &args.data_dir).await?
     };
-    let text = if args.json { as_json(&remains, args.yes) } else { as_text(&remains, args) };
+    let text = if args.json { as_json(&found, args.yes) } else { as_text(&found, args) };
     put(&text);
     Ok(())
 }
 
-fn as_json(remains: &Remains, recovered: bool) -> String {
+fn as_json(found: &Found, recovered: bool) -> String {
+    let remains = &found.control;
     let entry = |entry: Option<EntryId>| entry.map(|it| json!({"term": it.term, "index": it.index}));
     let members = remains.members.as_ref().map(|members| {
         let member = |it: &Member| {
@@ -68,19 +70,25 @@ fn as_json(remains: &Remains, recovered: bool) -> String {
         };
         members.iter().map(member).collect::<Vec<_>>()
     });
-    let found = json!({
+    let shard = |it: &Remains| {
+        let (last, committed) = (entry(it.last), entry(it.committed));
+        json!({"shard": it.group.0, "last": last, "committed": committed})
+    };
+    let shown = json!({
         "node": remains.node.0,
         "cluster": remains.cluster.to_string(),
         "term": remains.term,
         "last": entry(remains.last),
         "committed": entry(remains.committed),
         "members": members,
+        "shards": found.shards.iter().map(shard).collect::<Vec<_>>(),
         "recovered": recovered,
     });
-    format!("{found}\n")
+    format!("{shown}\n")
 }
 
-fn as_text(remains: &Remains, args: &Args) -> String {
+fn as_text(found: &Found, args: &Args) -> String {
+    let remains = &found.control;
     let entry = |entry: Option<EntryId>| {
         entry.map_or("none".into(), |it| format!("term {}, index {}", it.term, it.index))
     };
@@ -88,6 +96,9 @@ fn as_text(remains: &Remains, args: &Args) -> String {
     text += &format!("cluster    {}\n", remains.cluster);
     text += &format!("last entry {}\n", entry(remains.last));
     text += &format!("committed  {} or later\n", entry(remains.committed));
+    for shard in &found.shards {
+        text += &format!("shard {:<4} last entry {}\n", shard.group.0, entry(shard.last));
+    }
     for member in remains.members.iter().flatten() {
         let role = if member.voter { "voter" } else { "observer" };
         text += &format!("{role:10} node {} at {}\n", member.node, member.address);

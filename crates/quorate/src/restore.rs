@@ -11,7 +11,7 @@ use server::recover::NodeId;
 use crate::failure::Failure;
 use crate::{put, recover};
 
-/// Makes the data directory of the first node of a new cluster, with all znodes of a backup.
+/// Makes the data directory of the first node of a new cluster, with all znodes and messages of a backup.
 ///
 /// Start the node with the same --node-id and --peer and without --cluster, and let others join it with --join. The cluster has
 /// a new id: nodes of the old one are refused for ever, and go on by themselves if they are not stopped. Sessions of the old
@@ -70,14 +70,15 @@ fn as_json(args: &Args, header: &Header, restored: &Restored) -> serde_json::Val
         "zxid": restored.zxid.to_string(),
         "znodes": restored.counters.nodes,
         "sessions_ended": restored.sessions_ended,
+        "shards": restored.shards,
         "backup": header,
     })
 }
 
 fn as_text(args: &Args, header: &Header, restored: &Restored) -> String {
-    let Restored { cluster, zxid, sessions_ended, counters } = restored;
+    let Restored { cluster, zxid, sessions_ended, counters, shards } = restored;
     format!(
-        "{} znodes as of zxid {} are in {}; {sessions_ended} sessions ended.\n\
+        "{} znodes as of zxid {} and the queues of {shards} shards are in {}; {sessions_ended} sessions ended.\n\
          Node {} is alone in a new cluster, {cluster}, which goes on behind zxid {zxid}.\n\
          Start it with --node-id {} --peer {} --data-dir {} and without --cluster; others join it with --join {}.\n",
         counters.nodes,

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use consensus::recovery;
 pub use consensus::recovery::Remains;
+use consensus::{ConsensusError, recovery};
 pub use consensus::{EntryId, Member, NodeId};
 use journal::Journal;
 use runtime::Runtime;
@@ -12,27 +12,47 @@ use crate::StartError;
 use crate::data_dir::DataDir;
 use crate::node::CONTROL;
 
+/// What a data directory has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Of the control plane's group.
+    pub control: Remains,
+    /// Of the shards, by number.
+    pub shards: Vec<Remains>,
+}
+
+impl Found {
+    /// Of all groups, by number.
+    fn of(all: Vec<Remains>) -> Result<Self, StartError> {
+        let (control, shards) = all.into_iter().partition::<Vec<_>, _>(|remains| remains.group == CONTROL);
+        let control = control.into_iter().next().ok_or_else(|| {
+            ConsensusError::Identity("the data directory has nothing of the control plane".into())
+        })?;
+        Ok(Self { control, shards })
+    }
+}
+
 /// What a data directory has. Changes nothing but what every start does: a torn tail of the journal is cut.
 ///
 /// # Errors
 /// If another process uses the directory, or it can't be read.
-pub async fn look(runtime: &Runtime, data_dir: &Path) -> Result<Remains, StartError> {
+pub async fn look(runtime: &Runtime, data_dir: &Path) -> Result<Found, StartError> {
     let held = Held::open(runtime, data_dir).await?;
-    let remains = recovery::look(&held.journal, CONTROL).await?;
+    let found = Found::of(recovery::look_at_all(&held.journal).await?)?;
     held.close().await?;
-    Ok(remains)
+    Ok(found)
 }
 
-/// Makes the node of this directory the only member of a cluster with a new id; other nodes reach it at `peer`. Says what was
-/// there before.
+/// Makes the node of this directory the only member of a cluster with a new id, in all groups that it has; other nodes reach it at
+/// `peer`. Says what was there before. Broken off, it is to be repeated.
 ///
 /// # Errors
 /// As [`look`]; or if it can't be written.
-pub async fn found_anew(runtime: &Runtime, data_dir: &Path, peer: &str) -> Result<Remains, StartError> {
+pub async fn found_anew(runtime: &Runtime, data_dir: &Path, peer: &str) -> Result<Found, StartError> {
     let held = Held::open(runtime, data_dir).await?;
-    let remains = recovery::found_anew(runtime, &held.journal, CONTROL, peer).await?;
+    let found = Found::of(recovery::found_anew(runtime, &held.journal, peer).await?)?;
     held.close().await?;
-    Ok(remains)
+    Ok(found)
 }
 
 /// A directory that no node uses meanwhile.

@@ -34,5 +34,5 @@ pub use log::{AppliedCommand, AppliedEntry, CannotApply, ReplicatedLog};
 pub use loopback::Loopback;
 pub use plane::Shards;
 pub use replica::Replica;
-pub use snapshot::{SnapshotError, SnapshotSource, SnapshotTarget};
+pub use snapshot::{SnapshotError, SnapshotSource, SnapshotTarget, StateReader};
 pub use store::FrameStore;

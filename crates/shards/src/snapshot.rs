@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use segments::{Frames, FrozenFrames, Live, Manifest};
-use streams::{Frozen, Offset, PartitionId, Restore};
+use streams::{Frozen, Offset, PartitionId, Restore, Shard};
 use thiserror::Error;
 use tracing::warn;
 
@@ -95,14 +95,14 @@ impl SnapshotSource {
     }
 }
 
-/// Takes the pieces of a snapshot.
-pub struct SnapshotTarget {
-    replica: Arc<Replica>,
+/// Makes a state machine of the pieces of a snapshot, without its frames.
+#[derive(Default)]
+pub struct StateReader {
     manifest: Option<Manifest>,
     restoring: Restore,
 }
 
-impl SnapshotTarget {
+impl StateReader {
     /// The next piece.
     ///
     /// # Errors
@@ -115,13 +115,41 @@ impl SnapshotTarget {
         Ok(())
     }
 
+    /// All pieces are there.
+    ///
+    /// # Errors
+    /// When something is missing.
+    pub fn finish(self) -> Result<Shard, SnapshotError> {
+        self.finish_with_files().map(|(_, machine)| machine)
+    }
+
+    fn finish_with_files(self) -> Result<(Manifest, Shard), SnapshotError> {
+        let manifest = self.manifest.ok_or(SnapshotError::NoManifest)?;
+        Ok((manifest, self.restoring.finish()?))
+    }
+}
+
+/// Takes the pieces of a snapshot.
+pub struct SnapshotTarget {
+    replica: Arc<Replica>,
+    state: StateReader,
+}
+
+impl SnapshotTarget {
+    /// The next piece.
+    ///
+    /// # Errors
+    /// When it does not make sense.
+    pub fn push(&mut self, chunk: Bytes) -> Result<(), SnapshotError> {
+        self.state.push(chunk)
+    }
+
     /// All pieces are there, and all files: the replica's state becomes that of the snapshot.
     ///
     /// # Errors
     /// When something is missing or damaged; the state stays as it was.
     pub async fn finish(self) -> Result<(), SnapshotError> {
-        let manifest = self.manifest.ok_or(SnapshotError::NoManifest)?;
-        let machine = self.restoring.finish()?;
+        let (manifest, machine) = self.state.finish_with_files()?;
         let _only = self.replica.writing.lock().await;
         let frames = self.replica.store.open(Some(&manifest)).await?;
         let mut state = self.replica.state.lock();
@@ -150,6 +178,6 @@ impl Replica {
 
     /// Starts to replace the state by that of a snapshot.
     pub fn begin_restore(self: &Arc<Self>) -> SnapshotTarget {
-        SnapshotTarget { replica: Arc::clone(self), manifest: None, restoring: Restore::new() }
+        SnapshotTarget { replica: Arc::clone(self), state: StateReader::default() }
     }
 }

@@ -207,7 +207,7 @@ impl Cluster {
     pub(crate) async fn recover(&mut self, node: u64) {
         let (runtime, journal) = self.journal(node).await;
         let address = self.members.iter().find(|member| member.node.0 == node).unwrap().address.clone();
-        recovery::found_anew(&runtime, &journal, GroupId(0), &address).await.unwrap();
+        recovery::found_anew(&runtime, &journal, &address).await.unwrap();
         journal.close().await.unwrap();
         self.survivor = Some(node);
     }

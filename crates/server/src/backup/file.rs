@@ -1,6 +1,7 @@
 //! Reads backups, and trusts nothing in them.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -79,6 +80,17 @@ pub struct Contents {
     pub counters: Counters,
     /// Who belonged to the cluster.
     pub members: Vec<Member>,
+    /// Queues and messages.
+    pub queues: Queues,
+}
+
+/// What the shards in a backup add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Queues {
+    /// Partitions of queues.
+    pub partitions: u64,
+    /// Messages that wait or are in somebody's hands.
+    pub messages: u64,
 }
 
 impl BackupFile {
@@ -92,7 +104,7 @@ impl BackupFile {
         let beginning = MAGIC.len() + RECORD_HEAD + HEADER_BYTES_MAX;
         let beginning = file.read_at(0, beginning).await.map_err(failed)?;
         let (header, head_bytes) = read_head(path, beginning)?;
-        let expected = header.snapshot_bytes.saturating_add(head_bytes + TRAILER_BYTES);
+        let expected = header.body_bytes().saturating_add(head_bytes + TRAILER_BYTES);
         let found = file.len().await.map_err(failed)?;
         if found != expected {
             return Err(BackupError::Length { path: path.display().to_string(), found, expected });
@@ -110,10 +122,42 @@ impl BackupFile {
     /// Reads it as a restore would, and counts.
     ///
     /// # Errors
-    /// [`BackupError`] if no tree can be made of it.
+    /// [`BackupError`] if no tree or no queues can be made of it.
     pub async fn contents(&self) -> Result<Contents, BackupError> {
         let members = self.snapshot().await?.members().map_err(|error| self.damaged(error))?;
-        Ok(Contents { counters: self.tree().await?.0.counters(), members })
+        let mut queues = Queues::default();
+        for (_, copy) in self.shards().await? {
+            self.count(copy, &mut queues).await?;
+        }
+        Ok(Contents { counters: self.tree().await?.0.counters(), members, queues })
+    }
+
+    /// Reads a shard as a node would, and adds up what is in it.
+    async fn count(&self, mut copy: SnapshotCopy, queues: &mut Queues) -> Result<(), BackupError> {
+        copy.check_attached().await.map_err(|error| self.damaged(error))?;
+        let mut state = shards::StateReader::default();
+        while let Some(chunk) = copy.next().await.map_err(|error| self.damaged(error))? {
+            state.push(chunk).map_err(|error| self.damaged(error))?;
+        }
+        copy.finish().map_err(|error| self.damaged(error))?;
+        let shard = state.finish().map_err(|error| self.damaged(error))?;
+        for stats in shard.partitions().filter_map(|partition| shard.stats(partition)) {
+            queues.partitions += 1;
+            queues.messages += stats.ready + stats.unsettled;
+        }
+        Ok(())
+    }
+
+    /// The shards that are in it, with their numbers.
+    pub(super) async fn shards(&self) -> Result<Vec<(u32, SnapshotCopy)>, BackupError> {
+        let mut start = self.head_bytes + self.header.snapshot_bytes;
+        let mut shards = Vec::with_capacity(self.header.shards.len());
+        for header in &self.header.shards {
+            let bounds = start..start + header.bytes;
+            start = bounds.end;
+            shards.push((header.shard, self.copy(bounds, header.snapshot_bytes).await?));
+        }
+        Ok(shards)
     }
 
     /// The tree, and the last entry of the log that it includes.
@@ -130,14 +174,18 @@ impl BackupFile {
 
     async fn snapshot(&self) -> Result<SnapshotCopy, BackupError> {
         let bounds = self.head_bytes..self.head_bytes + self.header.snapshot_bytes;
-        let copy = SnapshotCopy::open(Arc::clone(&self.file), &self.path, bounds).await;
+        self.copy(bounds, self.header.snapshot_bytes).await
+    }
+
+    async fn copy(&self, bounds: Range<u64>, own_bytes: u64) -> Result<SnapshotCopy, BackupError> {
+        let copy = SnapshotCopy::open(Arc::clone(&self.file), &self.path, bounds, own_bytes).await;
         copy.map_err(|error| self.damaged(error))
     }
 
     /// Compares all bytes with the checksum at the end.
     async fn check(&self) -> Result<(), BackupError> {
         let failed = |source| BackupError::Io { path: self.path.display().to_string(), source };
-        let end = self.head_bytes + self.header.snapshot_bytes;
+        let end = self.head_bytes + self.header.body_bytes();
         let (mut offset, mut crc) = (0, 0);
         while offset < end {
             let wanted = usize::try_from(end - offset).unwrap_or(usize::MAX).min(READ_BYTES);

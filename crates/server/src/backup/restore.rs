@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use consensus::recovery::{self, Founder};
-use consensus::{ClusterId, NodeId, SnapshotSource};
+use consensus::{ClusterId, ConsensusError, GroupId, NodeId, SnapshotSource};
 use journal::Journal;
 use runtime::Runtime;
 use tree::{ChunkLimits, Counters, Tree, Zxid};
@@ -38,6 +38,8 @@ pub struct Restored {
     pub sessions_ended: usize,
     /// What the new cluster begins with.
     pub counters: Counters,
+    /// Shards that were restored with their messages.
+    pub shards: usize,
 }
 
 /// A backup was not restored.
@@ -54,8 +56,8 @@ pub enum RestoreError {
     Directory(#[from] StartError),
 }
 
-/// Makes the directory of a node that is the only member of a new cluster with the backup's tree. The sessions of the old one are
-/// over: clients that come back learn so and begin anew, and nothing is left of what they held.
+/// Makes the directory of a node that is the only member of a new cluster with the backup's tree and its messages. The sessions
+/// of the old one are over: clients that come back learn so and begin anew, and nothing is left of what they held.
 ///
 /// # Errors
 /// [`RestoreError`]. A directory that was written in part is refused by every start until it is emptied.
@@ -65,6 +67,8 @@ pub async fn restore(
     target: Target<'_>,
 ) -> Result<Restored, RestoreError> {
     let (mut tree, last) = backup.tree().await?;
+    let shards = backup.shards().await?;
+    let shard_count = shards.len();
     let sessions_ended = tree.found_anew(target.epochs_skipped)?;
     let (zxid, counters) = (tree.zxid(), tree.counters());
     let failed = |source| StartError::DataDir { dir: target.data_dir.display().to_string(), source };
@@ -74,13 +78,21 @@ pub async fn restore(
     let founder = Founder { node: target.node, address: target.peer };
     let mut source = Walked::new(tree);
     let snapshots = data_dir.snapshots();
-    let founded =
-        recovery::found_with(runtime, &journal, &snapshots, CONTROL, founder, last, &mut source).await;
+    let writing = async {
+        let cluster =
+            recovery::found_with(runtime, &journal, &snapshots, CONTROL, founder, last, &mut source).await?;
+        for (shard, copy) in shards {
+            let group = GroupId(shard);
+            recovery::found_with_copy(runtime, &journal, &snapshots, group, founder, copy).await?;
+        }
+        Ok::<_, ConsensusError>(cluster)
+    };
+    let founded = writing.await;
     let closed = journal.close().await;
     let cluster = founded.map_err(StartError::from)?;
     closed.map_err(|error| StartError::Consensus(error.into()))?;
     data_dir.finish_restore(&*runtime.disk).await.map_err(failed)?;
-    Ok(Restored { cluster, zxid, sessions_ended, counters })
+    Ok(Restored { cluster, zxid, sessions_ended, counters, shards: shard_count })
 }
 
 /// A tree that nobody changes any more, in pieces.

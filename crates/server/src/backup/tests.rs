@@ -105,6 +105,7 @@ async fn backup_of(disk: &SimDisk, tree: Tree) -> (Vec<u8>, u64) {
         term: LAST.term,
         index: LAST.index,
         snapshot_bytes: snapshot.len() as u64,
+        shards: Vec::new(),
     };
     let mut bytes = [&header.head()[..], &snapshot].concat();
     bytes.extend(crc32c::crc32c(&bytes).to_be_bytes());
@@ -175,7 +176,7 @@ async fn newer_formats_and_other_files_are_named() {
     let header = open(&disk).await.unwrap().header().clone();
     let newer = Header { format: FORMAT + 1, ..header }.head();
     write(&disk, FILE, &newer).await;
-    assert!(matches!(open(&disk).await, Err(BackupError::TooNew { found: 2, .. })));
+    assert!(matches!(open(&disk).await, Err(BackupError::TooNew { found: 3, .. })));
     write(&disk, FILE, b"{\"format\":\"quorate-tree\"}").await;
     assert!(matches!(open(&disk).await, Err(BackupError::Foreign { .. })));
 }
@@ -191,7 +192,7 @@ async fn a_restore_founds_another_cluster_once() {
     assert_ne!(restored.cluster.to_string(), backup.header().cluster);
     assert_eq!((restored.sessions_ended, restored.counters.nodes), (1, 13));
     assert!(restored.zxid.epoch() == 101);
-    let remains = crate::recover::look(&runtime, Path::new("/new")).await.unwrap();
+    let remains = crate::recover::look(&runtime, Path::new("/new")).await.unwrap().control;
     assert_eq!((remains.node, remains.cluster), (NodeId(5), restored.cluster));
     assert!(remains.last > Some(LAST));
     let members = remains.members.unwrap();
@@ -236,7 +237,7 @@ async fn crashed_restore(bytes: &[u8], step: u64, crash: Crash) -> bool {
         assert!(!is_restored, "it was done, and is refused");
         return false;
     }
-    let remains = crate::recover::look(&runtime(&disk), Path::new("/new")).await.unwrap();
+    let remains = crate::recover::look(&runtime(&disk), Path::new("/new")).await.unwrap().control;
     assert!(remains.last > Some(LAST) && remains.members.is_some());
     true
 }
