@@ -16,6 +16,9 @@ pub trait ReplicatedLog: Send + Sync {
     /// [`Replica::lost_through`](crate::Replica::lost_through) is told.
     fn propose(&self, command: Bytes) -> u64;
 
+    /// The level of commands that are allowed: those that need a higher one must not be proposed. It never goes down.
+    fn level(&self) -> u32;
+
     /// Whether no more should be proposed now.
     fn is_full(&self) -> bool;
 
@@ -31,6 +34,8 @@ pub trait ReplicatedLog: Send + Sync {
 pub struct AppliedEntry<I> {
     /// The leader's wall clock when it made the entry, in milliseconds since 1970; 0 if the entry has no commands.
     pub time_ms: i64,
+    /// The level of the shard: commands that need a higher one have no effect, on any replica.
+    pub level: u32,
     /// What was proposed, in order.
     pub commands: I,
 }

@@ -24,6 +24,7 @@ struct State {
     commands: Vec<Proposed>,
     members: BTreeMap<u64, Member>,
     time_ms: i64,
+    level: u32,
 }
 
 #[derive(Clone)]
@@ -31,6 +32,7 @@ struct Proposed {
     node: u64,
     sequence: u64,
     time_ms: i64,
+    level: u32,
     bytes: Bytes,
 }
 
@@ -44,7 +46,13 @@ struct Member {
 impl Loopback {
     /// An empty log.
     pub fn new(runtime: Runtime) -> Arc<Self> {
-        Arc::new(Self { runtime, state: Mutex::default(), length: watch::Sender::new(0) })
+        let state = Mutex::new(State { level: streams::LEVEL_MAX, ..State::default() });
+        Arc::new(Self { runtime, state, length: watch::Sender::new(0) })
+    }
+
+    /// Of this level are entries from now on.
+    pub fn set_level(&self, level: u32) {
+        self.state.lock().level = level;
     }
 
     /// Adds a node's replica, from the log's beginning on, and starts it. The first one leads. It ends with the returned task.
@@ -91,7 +99,7 @@ impl Loopback {
             for entry in entries {
                 let own = (entry.node == node).then_some(entry.sequence);
                 let commands = std::iter::once(AppliedCommand { own, bytes: entry.bytes });
-                let entry = AppliedEntry { time_ms: entry.time_ms, commands };
+                let entry = AppliedEntry { time_ms: entry.time_ms, level: entry.level, commands };
                 replica.apply(entry).expect("what was proposed here can be read");
             }
             tokio::select! {
@@ -115,10 +123,14 @@ impl ReplicatedLog for Handle {
         state.time_ms = time_ms;
         let member = state.members.get_mut(&self.node).expect("who proposes has joined");
         member.proposed += 1;
-        let sequence = member.proposed;
-        state.commands.push(Proposed { node: self.node, sequence, time_ms, bytes: command });
+        let (sequence, level) = (member.proposed, state.level);
+        state.commands.push(Proposed { node: self.node, sequence, time_ms, level, bytes: command });
         self.log.length.send_replace(state.commands.len());
         sequence
+    }
+
+    fn level(&self) -> u32 {
+        self.log.state.lock().level
     }
 
     fn is_full(&self) -> bool {

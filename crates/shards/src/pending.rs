@@ -8,6 +8,8 @@ use crate::mailbox::Mailbox;
 /// Who waits for a command.
 pub(crate) struct Waiter {
     pub(crate) sequence: u64,
+    /// How many outcomes it waits for.
+    pub(crate) ops: usize,
     /// Where the outcomes go, and under which number; nobody waits for the node's own commands.
     pub(crate) to: Option<(Arc<Mailbox>, u64)>,
 }
@@ -50,7 +52,7 @@ mod tests {
     fn pending(sequences: &[u64]) -> Pending {
         let mut pending = Pending::default();
         for &sequence in sequences {
-            pending.push(Waiter { sequence, to: None });
+            pending.push(Waiter { sequence, ops: 0, to: None });
         }
         pending
     }

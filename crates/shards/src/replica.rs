@@ -108,7 +108,7 @@ impl Replica {
         let mut caused = Caused::default();
         let mut state = self.state.lock();
         for command in entry.commands {
-            self.apply_command(&mut state, entry.time_ms, command, &mut caused)?;
+            self.apply_command(&mut state, (entry.time_ms, entry.level), command, &mut caused)?;
         }
         let woken = std::mem::take(&mut state.woken);
         drop(state);
@@ -126,12 +126,15 @@ impl Replica {
     fn apply_command(
         &self,
         state: &mut State,
-        time_ms: i64,
+        (time_ms, level): (i64, u32),
         command: AppliedCommand,
         caused: &mut Caused,
     ) -> Result<(), CannotApply> {
-        let decoded = Command::decode(command.bytes);
-        let ops = decoded.map_err(|why| CannotApply { shard: self.shard, why })?.ops;
+        let cannot_apply = |why| CannotApply { shard: self.shard, why };
+        let is_allowed = Command::level_of(&command.bytes).map_err(cannot_apply)? <= level;
+        // What is not allowed yet is not read: this version may not know it, and another one may.
+        let ops =
+            if is_allowed { Command::decode(command.bytes).map_err(cannot_apply)?.ops } else { Vec::new() };
         let State { machine, frames, told, woken, .. } = state;
         let frames = frames.as_ref().expect(BEGUN);
         let needs_care = &mut caused.needs_care;
@@ -159,9 +162,10 @@ impl Replica {
         let mut lost = Vec::new();
         let waiter = self.pending.lock().take(sequence, &mut lost);
         tell_lost(lost);
-        if let Some(Waiter { to: Some((mailbox, ticket)), .. }) = waiter
-            && mailbox.push([Waiting::Ready(Event::Outcomes { ticket, outcomes })])
-        {
+        let Some(Waiter { to: Some((mailbox, ticket)), ops, .. }) = waiter else { return };
+        // What could not be done yet was not logged, or not read.
+        let outcomes = if outcomes.len() == ops { outcomes } else { vec![Outcome::TooNew; ops] };
+        if mailbox.push([Waiting::Ready(Event::Outcomes { ticket, outcomes })]) {
             woken.push(mailbox);
         }
     }
@@ -177,13 +181,16 @@ impl Replica {
 
     /// Proposes a command whose outcomes go to `to`, under its number there.
     pub(crate) fn propose(&self, command: &Command, to: Option<(Arc<Mailbox>, u64)>) {
-        let mut bytes = BytesMut::with_capacity(command.ops.iter().map(encoded_bytes).sum());
-        command.encode(&mut bytes);
+        let ops = command.ops.len();
+        // In its place in the order, also if nothing of it can be done yet.
+        let allowed = command.at_level(self.log().level()).unwrap_or_default();
+        let mut bytes = BytesMut::with_capacity(allowed.ops.iter().map(encoded_bytes).sum());
+        allowed.encode(&mut bytes);
         let command = bytes.freeze();
         // The lock makes numbering and queueing one step, so that the outcome finds who waits for it.
         let mut pending = self.pending.lock();
         let sequence = self.log().propose(command);
-        pending.push(Waiter { sequence, to });
+        pending.push(Waiter { sequence, ops, to });
     }
 
     pub(crate) fn is_full(&self) -> bool {

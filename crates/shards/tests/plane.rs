@@ -323,3 +323,48 @@ async fn what_waits_for_its_time_comes_when_it_is_due() {
     client.is_told_nothing().await;
     assert_eq!(client.delivery().await.0.offset, Offset(0));
 }
+
+#[tokio::test]
+async fn what_older_nodes_can_not_apply_waits_and_keeps_its_place_in_the_order() {
+    let runtime = runtime(1);
+    let log = Loopback::new(runtime.clone());
+    log.set_level(1);
+    let node = node(&log, runtime, 1).await;
+    let mut client = Client::of(&node);
+    let settings = Settings { auto_delete: true, ..Settings::default() };
+    let settings_of =
+        |node: &Node| node.replica.read(|shard| shard.singles().map(|(_, settings)| *settings).next());
+    let create = Op::Create { partition: P, settings };
+    assert_eq!(client.outcome(create).await, Outcome::Created);
+    assert_eq!(
+        settings_of(&node),
+        Some(Settings::default()),
+        "older nodes know no partition that goes by itself"
+    );
+    // One that can't be done holds back what comes with it, and what it says does not overtake what came before.
+    let first = client.link.submit(SHARD, vec![Op::Tick]);
+    let second = client.link.submit(SHARD, vec![Op::Purge { partition: P }, Op::Expire { partition: P }]);
+    for (expected, outcomes) in [(first, vec![Outcome::Done]), (second, vec![Outcome::TooNew; 2])] {
+        assert_eq!(client.next().await, Event::Outcomes { ticket: expected, outcomes });
+    }
+    log.set_level(2);
+    let alter = Op::Alter { partition: P, settings };
+    assert_eq!(client.outcome(alter).await, Outcome::Done);
+    assert_eq!(settings_of(&node), Some(settings));
+}
+
+#[tokio::test]
+async fn what_is_in_the_log_above_its_level_has_no_effect_on_any_replica() {
+    let node = alone().await;
+    let settings = Settings { auto_delete: true, ..Settings::default() };
+    let mut bytes = bytes::BytesMut::new();
+    streams::Command { ops: vec![Op::Create { partition: P, settings }] }.encode(&mut bytes);
+    let of_now = bytes.freeze();
+    // This version does not even know what the second is.
+    let to_come = Bytes::from(vec![streams::LEVEL_MAX as u8 + 1, 1, 250]);
+    let commands = [of_now, to_come].map(|bytes| shards::AppliedCommand { own: None, bytes });
+    node.replica
+        .apply(shards::AppliedEntry { time_ms: 1, level: 1, commands: commands.into_iter() })
+        .unwrap();
+    assert_eq!(node.replica.stats(P), None);
+}

@@ -8,12 +8,13 @@ use crate::settings::Settings;
 
 mod decode;
 mod encode;
+mod level;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use decode::read_settings;
-pub use encode::LEVEL_MAX;
 pub(crate) use encode::put_settings;
+pub use level::LEVEL_MAX;
 
 /// Where a frame stands in the sequence of its producer, so that the shard knows one that is sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -38,6 +38,8 @@ pub enum DeathReason {
 pub enum Outcome {
     /// Done, and nothing more to say.
     Done,
+    /// Nothing was done: some nodes run a version that can't apply it. It can be when they are upgraded.
+    TooNew,
     /// The partition is made.
     Created,
     /// There is no such partition.

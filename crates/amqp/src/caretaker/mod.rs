@@ -77,18 +77,20 @@ impl Server {
             return Ok(true);
         }
         let mut courier = self.courier()?;
+        let mut is_done = true;
         for partition in expired {
-            self.delete_unused(replica, &mut courier, partition).await?;
+            is_done &= self.delete_unused(replica, &mut courier, partition).await?;
         }
-        self.carry_all(replica, &mut courier).await
+        Ok(self.carry_all(replica, &mut courier).await? && is_done)
     }
 
+    /// False if older nodes in the cluster can't do that yet.
     async fn delete_unused(
         &self,
         replica: &Replica,
         courier: &mut Courier,
         partition: PartitionId,
-    ) -> Result<(), Unfinished> {
+    ) -> Result<bool, Unfinished> {
         // First the partition: it knows whether somebody has come meanwhile.
         let outcomes = courier.ask(replica.shard(), vec![Op::Expire { partition }]).await?;
         let is_gone = matches!(outcomes[..], [Outcome::Deleted(_) | Outcome::NoPartition]);
@@ -96,7 +98,7 @@ impl Server {
         if let Some(queue) = queue.filter(|_| is_gone) {
             self.catalog.delete_queue(&queue.vhost, &queue.name, Deletion::ById(queue.id), None).await?;
         }
-        Ok(())
+        Ok(!matches!(outcomes[..], [Outcome::TooNew]))
     }
 
     /// Carries dead letters until there are none, or only such that have to wait.

@@ -19,7 +19,7 @@ impl StateMachine for ShardMachine {
     fn apply(&self, entry: CommittedEntry) -> Result<(), CannotApply> {
         let commands = entry.commands.into_iter();
         let commands = commands.map(|it| AppliedCommand { own: it.own_sequence, bytes: it.bytes });
-        let entry = AppliedEntry { time_ms: entry.time_ms, commands };
+        let entry = AppliedEntry { time_ms: entry.time_ms, level: entry.level, commands };
         self.0.apply(entry).map_err(|error| CannotApply(error.to_string()))
     }
 
@@ -104,6 +104,10 @@ impl ShardLog {
 impl ReplicatedLog for ShardLog {
     fn propose(&self, command: Bytes) -> u64 {
         self.group.propose(command)
+    }
+
+    fn level(&self) -> u32 {
+        self.group.level()
     }
 
     fn is_full(&self) -> bool {

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::encode::{LEVEL_MAX, kind};
+use super::encode::kind;
+use super::level::LEVEL_MAX;
 use super::{Command, Op, Stamp};
 use crate::error::DecodeError;
 use crate::ids::Owner;

@@ -13,9 +13,6 @@ use super::{Command, Op, Stamp};
 use crate::settings::{Overflow, Settings};
 use crate::wire::{put_bytes, put_consumer, put_flags, put_number, put_offsets, put_optional, put_signed};
 
-/// The highest level of commands that this version can apply, and the newest format that it reads.
-pub const LEVEL_MAX: u32 = 2;
-
 /// The kinds of operations in the log. A number is never given to another kind.
 pub(super) mod kind {
     pub(crate) const CREATE: u8 = 1;
@@ -42,52 +39,7 @@ pub(super) mod kind {
     pub(crate) const EXPIRE: u8 = 22;
 }
 
-impl Op {
-    /// The level that it needs: the lowest format that has it. An operation that is new, or has a new field that changes
-    /// what it does, needs a new level; with it goes [`LEVEL_MAX`].
-    #[must_use]
-    pub const fn level(&self) -> u32 {
-        match self {
-            Self::Create { settings, .. }
-            | Self::Alter { settings, .. }
-            | Self::CreateGroup { settings, .. }
-                if settings.auto_delete =>
-            {
-                2
-            }
-            Self::Expire { .. } => 2,
-            Self::Create { .. }
-            | Self::Alter { .. }
-            | Self::Delete { .. }
-            | Self::Purge { .. }
-            | Self::Unpark { .. }
-            | Self::Append { .. }
-            | Self::Attach { .. }
-            | Self::Detach { .. }
-            | Self::Window { .. }
-            | Self::Settle { .. }
-            | Self::Return { .. }
-            | Self::Reject { .. }
-            | Self::Take { .. }
-            | Self::Release { .. }
-            | Self::Gone { .. }
-            | Self::CreateGroup { .. }
-            | Self::DeleteGroup { .. }
-            | Self::Subscribe { .. }
-            | Self::Unsubscribe { .. }
-            | Self::Bury { .. }
-            | Self::Tick => 1,
-        }
-    }
-}
-
 impl Command {
-    /// The level that it needs: the highest of its operations.
-    #[must_use]
-    pub fn level(&self) -> u32 {
-        self.ops.iter().map(Op::level).max().unwrap_or(1)
-    }
-
     /// Appends the command as it stands in the log.
     pub fn encode(&self, buffer: &mut BytesMut) {
         let frames =
