@@ -55,6 +55,8 @@ class Cluster:
         peer, client, admin = free_ports(3)
         node = QuorateNode(binary, node_id, self._folder / str(node_id), client, {node_id: peer}, admin)
         node.join(contact, role)
+        if contact.amqp_port is not None:
+            node.amqp_port = free_ports(1)[0]
         self.nodes.append(node)
         return node
 

@@ -107,6 +107,11 @@ class QuorateNode(Node):
         command = [str(self._binary), "member", "--admin", f"127.0.0.1:{self.admin_port}", *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
+    def shard(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """What `quorate shard ...`, asked at this node, says."""
+        command = [str(self._binary), "shard", "--admin", f"127.0.0.1:{self.admin_port}", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
     def members(self) -> dict[int, str]:
         """The roles of the members, by number."""
         listed = self.member("ls", "--json")

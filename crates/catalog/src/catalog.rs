@@ -33,8 +33,12 @@ pub struct CatalogConfig {
     pub session_timeout: Duration,
     /// How many shards a new cluster gets. From 1 to 256. What exists is not changed.
     pub shards: u32,
+    /// How many nodes vote in each shard of a new cluster. From 1 up. What exists is not changed.
+    pub replication_factor: u32,
     /// Who founds shards.
     pub founders: Founders,
+    /// The id of the cluster.
+    pub cluster: String,
     /// Where this node's listeners are, by protocol, as `HOST:PORT`: for the other nodes.
     pub addresses: BTreeMap<String, String>,
     /// How long a change may take before its caller is told that it is not known whether it was made.
@@ -46,7 +50,9 @@ impl Default for CatalogConfig {
         Self {
             session_timeout: Duration::from_secs(3),
             shards: 4,
+            replication_factor: 3,
             founders: Founders::default(),
+            cluster: String::new(),
             addresses: BTreeMap::new(),
             patience: Duration::from_secs(30),
         }

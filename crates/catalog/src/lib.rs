@@ -45,7 +45,9 @@ pub use access::{Access, Target};
 pub use arguments::Arguments;
 pub use binding::{Binding, BindingSpec};
 pub use catalog::{Catalog, CatalogConfig};
-pub use change::{Declared, Deletion, ExchangeSpec, PolicySpec, QueueSpec, UserSpec, VhostSpec};
+pub use change::{
+    Declared, Deletion, ExchangeSpec, PolicySpec, QueueSpec, REPLICATION_FACTOR_MAX, UserSpec, VhostSpec,
+};
 pub use destination::DestinationName;
 pub use error::{CatalogError, Resource};
 pub use exchange::{ALTERNATE, DELAYED_TYPE, Exchange, ExchangeKind, Rule};

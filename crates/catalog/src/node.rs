@@ -27,30 +27,33 @@ pub struct Founder {
     pub address: String,
 }
 
-/// Knows who would found a shard now: the nodes that vote.
+/// Knows who would found shards now: of the nodes that vote, so many each.
 #[derive(Clone)]
-pub struct Founders(Arc<dyn Fn() -> Vec<Founder> + Send + Sync>);
+pub struct Founders(Arc<FindFounders>);
+
+type FindFounders = dyn Fn(u32, u32) -> Vec<Vec<Founder>> + Send + Sync;
 
 impl Founders {
-    /// `now` is asked when shards are made. It must not wait.
-    pub fn new(now: impl Fn() -> Vec<Founder> + Send + Sync + 'static) -> Self {
+    /// `now` is asked when shards are made: who founds each, if there are so many shards, each with so many voters. It must not
+    /// wait.
+    pub fn new(now: impl Fn(u32, u32) -> Vec<Vec<Founder>> + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
-    pub(crate) fn now(&self) -> Vec<Founder> {
-        (self.0)()
+    pub(crate) fn now(&self, shards: u32, replication_factor: u32) -> Vec<Vec<Founder>> {
+        (self.0)(shards, replication_factor)
     }
 }
 
 impl Default for Founders {
     fn default() -> Self {
-        Self::new(Vec::new)
+        Self::new(|shards, _| vec![Vec::new(); shards as usize])
     }
 }
 
 impl fmt::Debug for Founders {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Founders").field(&self.now()).finish()
+        f.debug_tuple("Founders").finish_non_exhaustive()
     }
 }
 
@@ -58,6 +61,10 @@ impl fmt::Debug for Founders {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ShardsRecord {
     pub(crate) format: u32,
+    /// The cluster for which that holds: one that was founded anew from the log or a backup of another has other nodes.
+    pub(crate) cluster: String,
+    /// How many nodes vote in each.
+    pub(crate) replication_factor: u32,
     /// Who founded each of them.
     pub(crate) founders: Vec<Vec<Founder>>,
 }

@@ -15,6 +15,7 @@ mod recover;
 mod restore;
 mod serve;
 mod service;
+mod shard;
 mod signals;
 mod started;
 mod threads;
@@ -47,6 +48,8 @@ enum Command {
     Backup(backup::Args),
     /// Found a new cluster from a backup.
     Restore(restore::Args),
+    /// Show who replicates the shards of queues, and say how many nodes vote in each.
+    Shard(shard::Args),
     /// Read, change, export and import the tree of this or any ZooKeeper server.
     Tree(tree::Args),
     /// List queues, and publish to, take from, look into and empty them.
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Command::Restore(args) => restore::run(&args),
         Command::Tree(args) => tree::run(args),
         Command::Queue(args) => queue::run(&args),
+        Command::Shard(args) => shard::run(&args),
         Command::Service(args) => service::run(&args),
         Command::Rebalance(args) => rebalance::run(&args),
         // These end as what they run ends.

@@ -113,6 +113,9 @@ pub(crate) struct Args {
     /// 256 [default: 4].
     #[arg(long, value_name = "N")]
     shards: Option<u32>,
+    /// How many nodes vote in each shard, in a cluster that has none yet; the others follow it, 1 to 9 [default: 3].
+    #[arg(long, value_name = "N")]
+    replication_factor: Option<u32>,
     /// Listener for Kafka clients.
     #[arg(long, value_name = "ADDR")]
     kafka: Option<String>,
@@ -165,6 +168,7 @@ impl Args {
             super_digest: self.super_digest,
             amqp: self.amqp,
             shards: self.shards,
+            replication_factor: self.replication_factor,
             kafka: self.kafka,
             disque: self.disque,
             admin: self.admin,

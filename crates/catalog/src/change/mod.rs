@@ -13,7 +13,7 @@ mod vhost;
 
 use bytes::Bytes;
 pub use exchange::ExchangeSpec;
-pub use operator::PolicySpec;
+pub use operator::{PolicySpec, REPLICATION_FACTOR_MAX};
 pub use queue::{Deletion, QueueSpec};
 use serde::Serialize;
 use tree::{ANY_VERSION, Acl, Check, Create, CreateMode, Delete, Permissions, SetData, SubOperation};

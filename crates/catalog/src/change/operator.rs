@@ -1,17 +1,21 @@
 //! Policies and shards: what operators set.
 
-use tree::{ANY_VERSION, CreateMode};
+use tree::{ANY_VERSION, CreateMode, SubOperation};
 
 use super::{Plan, check, check_name, create, delete, set};
 use crate::catalog::Catalog;
 use crate::error::CatalogError;
 use crate::name::Name;
-use crate::node::ShardsRecord;
+use crate::node::{Founder, ShardsRecord};
 use crate::place::{FORMAT, Place};
 use crate::policy::{ApplyTo, Definition, Record};
+use crate::topology::Topology;
 
 /// The most shards that a cluster may have.
 const SHARDS_MAX: u32 = 256;
+
+/// The most nodes that can vote in a shard.
+pub const REPLICATION_FACTOR_MAX: u32 = 9;
 
 /// A policy that is asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -87,6 +91,9 @@ impl Catalog {
     /// [`CatalogError::Invalid`] for fewer than there are, or more than 256; or those of the control plane.
     pub async fn set_shards(&self, count: u32) -> Result<(), CatalogError> {
         self.change(|topology| {
+            if topology.shards_cluster != self.config.cluster {
+                return Err(CatalogError::Unavailable);
+            }
             let there = topology.shards();
             if !(there..=SHARDS_MAX).contains(&count) {
                 return Err(CatalogError::Invalid(format!(
@@ -96,11 +103,65 @@ impl Catalog {
             if count == there {
                 return Ok(Plan::Done(()));
             }
+            let replication_factor = topology.replication_factor;
             let mut founders = topology.founders().to_vec();
-            founders.resize(count as usize, self.config.founders.now());
-            let record = ShardsRecord { format: FORMAT, founders };
-            Ok(Plan::commit(vec![set(&Place::Shards, &record, topology.shards_version)], ()))
+            founders
+                .extend(self.config.founders.now(count, replication_factor).into_iter().skip(there as usize));
+            Ok(Plan::commit(vec![self.set_shards_record(topology, founders, replication_factor)], ()))
         })
         .await
+    }
+
+    /// Makes `founder` the one who has founded all shards, if it was done in another cluster: this one was founded anew from the
+    /// log or a backup of that one, by `founder`, and nobody else has anything of the shards.
+    ///
+    /// # Errors
+    /// Those of the control plane.
+    pub async fn take_over_shards(&self, founder: Founder) -> Result<(), CatalogError> {
+        self.change(|topology| {
+            if topology.shards_cluster == self.config.cluster {
+                return Ok(Plan::Done(()));
+            }
+            let founders = vec![vec![founder.clone()]; topology.founders().len()];
+            Ok(Plan::commit(
+                vec![self.set_shards_record(topology, founders, topology.replication_factor)],
+                (),
+            ))
+        })
+        .await
+    }
+
+    /// Has so many nodes vote in each shard: voters come and go then, one after another.
+    ///
+    /// # Errors
+    /// [`CatalogError::Invalid`] for none or more than [`REPLICATION_FACTOR_MAX`]; or those of the control plane.
+    pub async fn set_replication_factor(&self, replication_factor: u32) -> Result<(), CatalogError> {
+        self.change(|topology| {
+            if !(1..=REPLICATION_FACTOR_MAX).contains(&replication_factor) {
+                return Err(CatalogError::Invalid(format!(
+                    "so many nodes can't vote in a shard; give 1 to {REPLICATION_FACTOR_MAX}"
+                )));
+            }
+            if topology.shards_cluster != self.config.cluster {
+                return Err(CatalogError::Unavailable);
+            }
+            if topology.replication_factor == replication_factor {
+                return Ok(Plan::Done(()));
+            }
+            let founders = topology.founders().to_vec();
+            Ok(Plan::commit(vec![self.set_shards_record(topology, founders, replication_factor)], ()))
+        })
+        .await
+    }
+
+    fn set_shards_record(
+        &self,
+        topology: &Topology,
+        founders: Vec<Vec<Founder>>,
+        replication_factor: u32,
+    ) -> SubOperation {
+        let cluster = self.config.cluster.clone();
+        let record = ShardsRecord { format: FORMAT, cluster, replication_factor, founders };
+        set(&Place::Shards, &record, topology.shards_version)
     }
 }

@@ -31,12 +31,15 @@ impl Keeper {
             note: "the catalog of queues and exchanges; change it with its own commands",
         };
         let config = &self.catalog.config;
-        let founders = vec![config.founders.now(); config.shards.max(1) as usize];
+        let replication_factor = config.replication_factor;
+        let founders = config.founders.now(config.shards.max(1), replication_factor);
+        let shards =
+            ShardsRecord { format: FORMAT, cluster: config.cluster.clone(), replication_factor, founders };
         let ids = IdsRecord { format: FORMAT, next: 1 + PREDECLARED.len() as u64 };
         let directory = |path: &str, acl| create_at(path.to_owned(), None, persistent, acl);
         let mut operations = vec![
             create(&Place::Root, &root, persistent),
-            create(&Place::Shards, &ShardsRecord { format: FORMAT, founders }, persistent),
+            create(&Place::Shards, &shards, persistent),
             create(&Place::Ids, &ids, persistent),
             directory(NODES, readable()),
             directory(USERS, secret()),

@@ -82,7 +82,10 @@ impl Topology {
             Place::Root | Place::Directory => {}
             Place::Ids => self.ids = (parse::<IdsRecord>(znode)?.next, znode.version),
             Place::Shards => {
-                self.founders = Arc::new(parse::<ShardsRecord>(znode)?.founders);
+                let record: ShardsRecord = parse(znode)?;
+                self.founders = Arc::new(record.founders);
+                self.shards_cluster = record.cluster;
+                self.replication_factor = record.replication_factor;
                 self.shards_version = znode.version;
             }
             Place::Node(node) => {

@@ -26,6 +26,9 @@ use crate::user::User;
 pub struct Topology {
     /// By whom each shard was founded, shard 1 first.
     pub(crate) founders: Arc<Vec<Vec<Founder>>>,
+    /// The cluster in which they did.
+    pub(crate) shards_cluster: String,
+    pub(crate) replication_factor: u32,
     pub(crate) shards_version: i32,
     /// The next id that is not given away, and the version of its znode.
     pub(crate) ids: (u64, i32),
@@ -49,6 +52,16 @@ impl Topology {
     /// By whom the shards were founded, shard 1 first.
     pub fn founders(&self) -> &Arc<Vec<Vec<Founder>>> {
         &self.founders
+    }
+
+    /// How many nodes vote in each shard, if there are so many.
+    pub fn replication_factor(&self) -> u32 {
+        self.replication_factor
+    }
+
+    /// The id of the cluster in which the shards were founded: see [`Catalog::take_over_shards`](crate::Catalog::take_over_shards).
+    pub fn shards_cluster(&self) -> &str {
+        &self.shards_cluster
     }
 
     /// A virtual host.

@@ -6,6 +6,7 @@ mod commands;
 mod jackson;
 mod members;
 mod metrics;
+mod placement;
 mod process;
 mod queues;
 mod shards;
@@ -38,6 +39,8 @@ pub(crate) async fn run(parts: Arc<Parts>, listener: Box<dyn runtime::Listener>,
         .route("/members", get(members::list))
         .route("/members/{node}", delete(members::remove))
         .route("/members/{node}/role", put(members::set_role))
+        .route("/shards", get(placement::list))
+        .route("/shards/replication-factor", put(placement::set_replication_factor))
         .route("/backup", get(backup::give))
         .route("/commands", commands::index())
         .route("/commands/", commands::index())

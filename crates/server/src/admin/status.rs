@@ -3,6 +3,8 @@
 use consensus::{GroupStatus, Member};
 use serde::Serialize;
 
+use crate::data::DataPlane;
+use crate::data::leaders::{self, Move};
 use crate::node::Parts;
 
 /// The body of `/status`; scripts depend on its keys.
@@ -17,6 +19,25 @@ pub(super) struct Status {
     zxid: String,
     /// The control plane's group first, then the shards that are open here.
     groups: Vec<Group>,
+    /// How the leaders of the shards are spread; null where no queues are served.
+    shard_leaders: Option<ShardLeaders>,
+}
+
+/// How the leaders of the shards are spread over the nodes, as this one sees it.
+#[derive(Serialize)]
+struct ShardLeaders {
+    nodes: Vec<Load>,
+    /// The leader that is to be moved next; null when each node leads its share.
+    next: Option<Move>,
+    /// Why that has to wait, if this node decides and was told so.
+    waits_for: Option<String>,
+}
+
+/// How many shards a node leads.
+#[derive(Serialize)]
+struct Load {
+    node: u64,
+    shards: usize,
 }
 
 #[derive(Serialize)]
@@ -65,6 +86,19 @@ impl Status {
             ready: parts.not_ready().is_none(),
             zxid: format!("{:#x}", parts.control.zxid().0),
             groups: groups.iter().map(|group| Group::of(parts, group.status())).collect(),
+            shard_leaders: parts.data.as_deref().map(|data| ShardLeaders::of(parts, data)),
+        }
+    }
+}
+
+impl ShardLeaders {
+    fn of(parts: &Parts, data: &DataPlane) -> Self {
+        let led = leaders::led(&data.groups());
+        let loads = leaders::loads(&led);
+        Self {
+            nodes: loads.into_iter().map(|(node, shards)| Load { node, shards }).collect(),
+            next: leaders::next_move(&led, &leaders::members(&parts.group)),
+            waits_for: data.spreading.waits_for.lock().clone(),
         }
     }
 }

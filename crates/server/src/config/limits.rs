@@ -71,6 +71,15 @@ pub(super) fn shards(number: Option<u32>) -> Result<u32, ConfigError> {
     Err(wrong("shards", number.to_string(), "out of range", format!("give 1 to {SHARDS_MAX}")))
 }
 
+pub(super) fn replication_factor(number: Option<u32>) -> Result<u32, ConfigError> {
+    let number = number.unwrap_or(3);
+    if (1..=catalog::REPLICATION_FACTOR_MAX).contains(&number) {
+        return Ok(number);
+    }
+    let fix = format!("give 1 to {}", catalog::REPLICATION_FACTOR_MAX);
+    Err(wrong("replication-factor", number.to_string(), "out of range", fix))
+}
+
 pub(super) fn request_bytes_max(settings: &FileSettings) -> Result<usize, ConfigError> {
     let bytes = settings.request_bytes_max.unwrap_or(DEFAULT_FRAME_BYTES_MAX);
     if (REQUEST_BYTES_MIN..=REQUEST_BYTES_LIMIT).contains(&bytes) {

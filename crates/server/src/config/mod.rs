@@ -85,6 +85,8 @@ pub struct Config {
     pub amqp: Listen,
     /// How many shards a cluster gets that has none yet, once one of its nodes serves messages. 1 to 256. Default 4.
     pub shards: u32,
+    /// How many nodes vote in each shard of a cluster that gets its first, 1 to 9. Default 3. The others follow it.
+    pub replication_factor: u32,
     /// Admin HTTP.
     pub admin: Listen,
     /// Up to which level this node can apply commands. All that this version knows; tests have it know less, as an older one.
@@ -142,6 +144,9 @@ fn wrong(
 }
 
 const NODE_ID_MAX: u64 = 127;
+/// The highest level of commands that this version can apply, on both planes: see `consensus::Level`.
+const LEVEL_MAX: u32 =
+    if tree::LEVEL_MAX > streams::LEVEL_MAX { tree::LEVEL_MAX } else { streams::LEVEL_MAX };
 const DEFAULT_PEER: &str = "127.0.0.1:7400";
 const DEFAULT_ZOOKEEPER: &str = "127.0.0.1:2181";
 const DEFAULT_AMQP: &str = "127.0.0.1:5672";
@@ -248,8 +253,9 @@ impl Config {
             super_digest,
             amqp: parse_listen("amqp", settings.amqp, DEFAULT_AMQP)?,
             shards: limits::shards(settings.shards)?,
+            replication_factor: limits::replication_factor(settings.replication_factor)?,
             admin: parse_listen("admin", settings.admin, DEFAULT_ADMIN)?,
-            level: tree::LEVEL_MAX,
+            level: LEVEL_MAX,
             unavailable: unavailable([("kafka", settings.kafka), ("disque", settings.disque)])?,
             sizes: Sizes::default(),
         })

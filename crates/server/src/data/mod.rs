@@ -1,14 +1,17 @@
 //! The data plane of a node: its shards, the catalog of what lies on them, and the front ends of queues.
 
+pub(crate) mod leaders;
 mod members;
 mod owners;
+pub(crate) mod placement;
 mod shard_group;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catalog::{Catalog, CatalogConfig, Founder, Founders};
 use consensus::{
-    Consensus, ConsensusError, Entrance, Group, GroupId, GroupSetup, Join, Member, attached_dir,
+    Consensus, ConsensusError, Entrance, Group, GroupId, GroupSetup, GroupStatus, Join, Member, attached_dir,
 };
 use control::Control;
 use parking_lot::Mutex;
@@ -18,6 +21,7 @@ use streams::Owner;
 use tokio::sync::{SetOnce, oneshot, watch};
 use tracing::{info, warn};
 
+use self::leaders::Spreading;
 use self::owners::NodeSessions;
 use self::shard_group::{ShardLog, ShardMachine};
 use crate::Config;
@@ -28,6 +32,12 @@ const SNAPSHOT_LOG_BYTES: u64 = 32 << 20;
 
 /// Bytes of blocks that a shard keeps in memory after they were read from disk.
 const CACHE_BYTES: usize = 4 << 20;
+
+/// After the control plane could not be asked, before the next attempt.
+const RETRY: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// How long clients wait for the replicas of a node that starts.
+const CATCH_UP_PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// What the data plane stands on.
 pub(crate) struct Ground {
@@ -48,6 +58,7 @@ pub(crate) struct DataPlane {
     pub(crate) shards: Arc<Shards>,
     pub(crate) amqp: Arc<amqp::Server>,
     groups: Mutex<Vec<Group>>,
+    pub(crate) spreading: Arc<Spreading>,
     /// Whose consumers are gone.
     sessions: Arc<NodeSessions>,
     failure: SetOnce<String>,
@@ -59,13 +70,13 @@ impl DataPlane {
     pub(crate) fn new(ground: Ground, config: &Config) -> Arc<Self> {
         let runtime = ground.runtime.clone();
         let group = ground.group.clone();
-        let founders = move || {
-            let voters = group.status().members.into_iter().filter(|member| member.voter);
-            voters.map(|it| Founder { node: it.node.0, address: it.address }).collect()
-        };
+        let founders =
+            move |shards, replication_factor| founders(&group.status().members, shards, replication_factor);
         let catalog_config = CatalogConfig {
             shards: config.shards,
+            replication_factor: config.replication_factor,
             founders: Founders::new(founders),
+            cluster: ground.consensus.identity().cluster.to_string(),
             ..CatalogConfig::default()
         };
         let (catalog, following) = Catalog::start(runtime.clone(), ground.control.clone(), catalog_config);
@@ -95,6 +106,7 @@ impl DataPlane {
             shards,
             amqp,
             groups: Mutex::default(),
+            spreading: Arc::default(),
             sessions: Arc::new(sessions),
             failure: SetOnce::new(),
             tasks: Mutex::new(tasks),
@@ -108,10 +120,18 @@ impl DataPlane {
         security: Option<Arc<dyn Security>>,
     ) {
         self.catalog.ready().await;
+        self.take_over_shards().await;
+        let spread_out = self.clone();
+        let clock = self.ground.runtime.clock.clone();
+        let control = self.ground.group.clone();
+        let groups = move || spread_out.groups();
+        self.spawn(Pool::Clients, leaders::spread(clock, control, groups, self.spreading.clone()));
         let mut serving = listener;
         let mut changes = self.catalog.changed();
         loop {
-            let wanted = changes.borrow_and_update().founders().clone();
+            let topology = changes.borrow_and_update().clone();
+            let is_taken_over = topology.shards_cluster() == self.cluster();
+            let wanted = if is_taken_over { topology.founders().clone() } else { Arc::default() };
             for (shard, founders) in (1..).zip(wanted.iter()).skip(self.shards.shard_count() as usize) {
                 if let Err(error) = self.open(shard, founders).await {
                     let _earlier_failure =
@@ -119,7 +139,8 @@ impl DataPlane {
                     return;
                 }
             }
-            if let Some(listener) = serving.take() {
+            if is_taken_over && let Some(listener) = serving.take() {
+                self.catch_up().await;
                 info!(shards = self.shards.shard_count(), "serving queues");
                 let terms = amqp::Terms { security: security.clone() };
                 self.spawn(Pool::Clients, self.amqp.clone().serve(listener, terms));
@@ -128,6 +149,34 @@ impl DataPlane {
                 return;
             }
         }
+    }
+
+    /// In a cluster that was founded anew from the log or a backup of another: the shards are those of the node that has done so,
+    /// and others ask it to be let in.
+    async fn take_over_shards(&self) {
+        if self.ground.consensus.identity().joined {
+            return;
+        }
+        let own = Founder { node: self.ground.own.node.0, address: self.ground.own.address.clone() };
+        while let Err(why) = self.catalog.take_over_shards(own.clone()).await {
+            warn!(%why, "the shards can't be taken over yet");
+            self.ground.runtime.clock.sleep(RETRY).await;
+        }
+    }
+
+    /// Waits for the replicas that are there. One that is far behind is replaced by a snapshot, which costs its consumers their
+    /// connections; and a shard that nobody leads must not keep clients from all others for ever.
+    async fn catch_up(&self) {
+        let groups = self.groups();
+        let reached = groups.iter().map(async |group| while group.barrier().await.is_err() {});
+        let all = futures::future::join_all(reached);
+        if self.ground.runtime.clock.timeout(CATCH_UP_PATIENCE, all).await.is_err() {
+            warn!("not all shards have a leader; queues are served without them");
+        }
+    }
+
+    fn cluster(&self) -> String {
+        self.ground.consensus.identity().cluster.to_string()
     }
 
     async fn open(self: &Arc<Self>, shard: u32, founders: &[Founder]) -> Result<(), ConsensusError> {
@@ -147,9 +196,14 @@ impl DataPlane {
         replica.start(Arc::new(log));
         self.spawn(Pool::Consensus, leading);
         self.spawn(Pool::Clients, replica.clone().keep(runtime.clock.clone(), self.sessions.clone()));
-        let members =
-            members::follow(runtime.clock.clone(), self.ground.group.clone(), group.clone(), own.node);
-        self.spawn(Pool::Clients, members);
+        let members = members::Following {
+            clock: runtime.clock.clone(),
+            catalog: self.catalog.clone(),
+            control: self.ground.group.clone(),
+            shard: group.clone(),
+            own: own.node,
+        };
+        self.spawn(Pool::Clients, members.run());
         let (failing, failed) = (self.clone(), group.clone());
         self.spawn(Pool::Clients, async move {
             let why = failed.failed().await;
@@ -180,7 +234,7 @@ impl DataPlane {
         opened.expect("the task that opens a group sends what came of it")
     }
 
-    /// Those who were there when the shard was made found it; others ask one of them to be let in.
+    /// Those who are to vote when the shard is made found it; others ask one of them to be let in, and observe.
     fn entrance(&self, shard: u32, founders: &[Founder]) -> Entrance {
         let own = &self.ground.own;
         let member = |it: &Founder| Member {
@@ -198,7 +252,7 @@ impl DataPlane {
         let others =
             self.ground.group.status().members.into_iter().filter(|it| it.voter && it.node != own.node);
         let contact = others.map(|it| it.address).next().unwrap_or_default();
-        Entrance::Join(Join { contact, member: own.clone() })
+        Entrance::Join(Join { contact, member: Member { voter: false, ..own.clone() } })
     }
 
     fn spawn(&self, pool: Pool, work: impl Future<Output = ()> + Send + 'static) {
@@ -213,6 +267,18 @@ impl DataPlane {
     /// The groups of the shards that are open, shard 1 first.
     pub(crate) fn groups(&self) -> Vec<Group> {
         self.groups.lock().clone()
+    }
+
+    /// The groups of the shards that are open, and who is to vote in each.
+    pub(crate) fn placed(&self) -> Vec<(GroupStatus, Option<BTreeSet<u64>>)> {
+        let topology = self.catalog.topology();
+        let control = self.ground.group.status().members;
+        let with_wanted = |group: Group| {
+            let status = group.status();
+            let wanted = members::wanted_voters(&control, &status, &topology);
+            (status, wanted)
+        };
+        self.groups().into_iter().map(with_wanted).collect()
     }
 
     /// Completes when the node must stop because of its data, and says why.
@@ -234,6 +300,15 @@ impl DataPlane {
         }
         self.tasks.lock().clear();
     }
+}
+
+/// Who founds each of so many shards, of the control plane's members.
+fn founders(members: &[Member], shards: u32, replication_factor: u32) -> Vec<Vec<Founder>> {
+    let voters = members.iter().filter(|member| member.voter);
+    let voters: BTreeMap<u64, &str> = voters.map(|it| (it.node.0, it.address.as_str())).collect();
+    let placed = placement::placement(&voters.keys().copied().collect(), shards, replication_factor);
+    let founder = |node: u64| Founder { node, address: voters[&node].to_owned() };
+    placed.into_iter().map(|nodes| nodes.into_iter().map(founder).collect()).collect()
 }
 
 /// Consumers belong to the node's session.
