@@ -137,8 +137,9 @@ impl Replica {
             if is_allowed { Command::decode(command.bytes).map_err(cannot_apply)?.ops } else { Vec::new() };
         let State { machine, frames, told, woken, .. } = state;
         let frames = frames.as_ref().expect(BEGUN);
-        let needs_care = &mut caused.needs_care;
-        let mut effects = Applying { shard: self.shard, frames, told, needs_care };
+        let here = self.locals.get().and_then(|locals| locals.owner());
+        let mut effects =
+            Applying { shard: self.shard, frames, here, told, needs_care: &mut caused.needs_care };
         let mut outcomes = Vec::with_capacity(if command.own.is_some() { ops.len() } else { 0 });
         for op in ops {
             let outcome = machine.apply(time_ms, op, &mut effects);
@@ -150,9 +151,8 @@ impl Replica {
         if let Some(sequence) = command.own {
             self.answer(sequence, outcomes, woken);
         }
-        match self.locals.get() {
-            Some(locals) => locals.tell(told, woken),
-            None => told.clear(),
+        if let Some(locals) = self.locals.get() {
+            locals.tell(told, woken);
         }
         Ok(())
     }
