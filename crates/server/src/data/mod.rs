@@ -1,8 +1,10 @@
 //! The data plane of a node: its shards, the catalog of what lies on them, and the front ends of queues.
 
+mod colleagues;
 mod members;
 mod owners;
 mod shard_group;
+pub(crate) mod shortage;
 
 use std::sync::Arc;
 
@@ -12,15 +14,18 @@ use consensus::{
 };
 use control::Control;
 use parking_lot::Mutex;
-use runtime::{Listener, Pool, Runtime, Security, Task};
+use runtime::{Pool, Runtime, Task};
 use shards::{FrameStore, Replica, Shards};
 use streams::Owner;
 use tokio::sync::{SetOnce, oneshot, watch};
 use tracing::{info, warn};
 
+use self::colleagues::NodeColleagues;
 use self::owners::NodeSessions;
 use self::shard_group::{ShardLog, ShardMachine};
+use self::shortage::Shortage;
 use crate::Config;
+use crate::listeners::AmqpDoor;
 
 /// A shard's snapshot is due after so many bytes of entries: as many lie in memory until then, and as many are read again
 /// when a node starts.
@@ -50,6 +55,7 @@ pub(crate) struct DataPlane {
     groups: Mutex<Vec<Group>>,
     /// Whose consumers are gone.
     sessions: Arc<NodeSessions>,
+    pub(crate) shortage: Arc<Shortage>,
     failure: SetOnce<String>,
     tasks: Mutex<Vec<Task>>,
 }
@@ -72,19 +78,27 @@ impl DataPlane {
         let (owner, owned) = watch::channel(None);
         let shards = Shards::new(owned);
         let users = Arc::new(amqp::CatalogUsers(catalog.clone()));
+        let notes = ground.consensus.notes();
+        let own = ground.own.node;
+        let colleagues = Arc::new(NodeColleagues::new(own, ground.group.clone(), notes.clone()));
         let amqp = amqp::Server::new(
             runtime.clone(),
             catalog.clone(),
             shards.clone(),
             users,
-            amqp::Config::default(),
+            colleagues,
+            amqp::Config { certificate_name: config.amqp_certificate_name, ..amqp::Config::default() },
         );
+        colleagues::listen(notes, &amqp);
+        let shortage = Arc::new(Shortage::new(config.alarms, config.data_dir.clone()));
         let owning = follow_session(catalog.session(), owner);
         let (ending, tidying) = (shards.clone(), amqp.clone());
         let (sessions, watching) = NodeSessions::new(catalog.clone());
         let tasks = vec![
             following,
             runtime.spawn(Pool::Clients, watching),
+            runtime
+                .spawn(Pool::Clients, shortage.clone().watch(runtime.clone(), shards.clone(), amqp.clone())),
             runtime.spawn(Pool::Clients, owning),
             runtime.spawn(Pool::Clients, tidying.tidy_up()),
             runtime.spawn(Pool::Clients, async move { ending.follow_owner().await }),
@@ -96,19 +110,15 @@ impl DataPlane {
             amqp,
             groups: Mutex::default(),
             sessions: Arc::new(sessions),
+            shortage,
             failure: SetOnce::new(),
             tasks: Mutex::new(tasks),
         })
     }
 
     /// Opens the shards that there are, and those that come, and serves clients once all are there.
-    pub(crate) async fn run(
-        self: Arc<Self>,
-        listener: Option<Box<dyn Listener>>,
-        security: Option<Arc<dyn Security>>,
-    ) {
+    pub(crate) async fn run(self: Arc<Self>, mut doors: Vec<AmqpDoor>) {
         self.catalog.ready().await;
-        let mut serving = listener;
         let mut changes = self.catalog.changed();
         loop {
             let wanted = changes.borrow_and_update().founders().clone();
@@ -119,9 +129,10 @@ impl DataPlane {
                     return;
                 }
             }
-            if let Some(listener) = serving.take() {
+            if !doors.is_empty() {
                 info!(shards = self.shards.shard_count(), "serving queues");
-                let terms = amqp::Terms { security: security.clone() };
+            }
+            for (listener, terms) in doors.drain(..) {
                 self.spawn(Pool::Clients, self.amqp.clone().serve(listener, terms));
             }
             if changes.changed().await.is_err() {
