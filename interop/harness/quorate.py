@@ -24,6 +24,11 @@ class QuorateNode(Node):
         self._joins: list[str] = []
         self.reconfig = False
         self.amqp_port: int | None = None
+        self.disk_free_min: int | None = None
+        self.queue_bytes_max: int | None = None
+        # With `tls`, which says what it shows.
+        self.amqp_tls_port: int | None = None
+        self.amqp_cert_login_from: str | None = None
         self._recovered = False
 
     def command_line(self) -> list[str]:
@@ -43,6 +48,8 @@ class QuorateNode(Node):
             *(["--tree-bytes-max", str(self.tree_bytes_max)] if self.tree_bytes_max is not None else []),
             *(["--request-bytes-max", str(self.request_bytes_max)] if self.request_bytes_max else []),
             *(["--super-digest", self.super_digest] if self.super_digest else []),
+            *(["--disk-free-min", str(self.disk_free_min)] if self.disk_free_min is not None else []),
+            *(["--queue-bytes-max", str(self.queue_bytes_max)] if self.queue_bytes_max is not None else []),
             *(["--reconfig"] if self.reconfig else []),
             *self._tls_arguments(),
         ]
@@ -63,6 +70,8 @@ class QuorateNode(Node):
             *("--tls-key", str(tls.own.key)),
             *("--tls-client-ca", str(tls.clients)),
             *("--tls-client-auth", "need" if tls.need else "want"),
+            *(["--amqp-tls", f"127.0.0.1:{self.amqp_tls_port}"] if self.amqp_tls_port else []),
+            *(["--amqp-cert-login-from", self.amqp_cert_login_from] if self.amqp_cert_login_from else []),
         ]
         if tls.peers:
             arguments += [

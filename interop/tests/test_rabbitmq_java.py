@@ -4,8 +4,6 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from harness.crowd import Crowd, kill_each_in_turn
 from harness.java import java_command
 from harness.queues import Brokers
@@ -35,7 +33,6 @@ def test_the_library(brokers: Brokers, java: Path) -> None:
     drive(java, brokers, SCENARIOS)
 
 
-@pytest.mark.later
 def test_calls_between_nodes(brokers: Brokers, java: Path) -> None:
     drive(java, brokers, ["calls-between-nodes"])
 

@@ -45,8 +45,8 @@ pub struct Claim {
     pub credentials: Credentials,
     /// Where it comes from.
     pub peer: SocketAddr,
-    /// The subject of the certificate that it has proved, as RFC 2253 writes names.
-    pub subject: Option<String>,
+    /// The user that the certificate is for by which it has proved who it is.
+    pub certified: Option<String>,
 }
 
 /// Knows users.
@@ -67,43 +67,21 @@ impl Authenticator for CatalogUsers {
 impl CatalogUsers {
     fn find(&self, claim: Claim) -> Result<User, LoginRefused> {
         let topology = self.0.topology();
-        let Claim { credentials, peer, subject } = claim;
+        let Claim { credentials, peer, certified } = claim;
         let found = match &credentials {
             Credentials::Password { user, password } => {
                 topology.user(user.as_bytes()).filter(|found| found.check_password(password))
             }
-            Credentials::Certificate => {
-                let subject = subject.as_deref().unwrap_or_default();
-                let names = [Some(subject), common_name(subject)];
-                names.into_iter().flatten().find_map(|name| topology.user(name.as_bytes()))
-            }
+            Credentials::Certificate => certified.as_ref().and_then(|name| topology.user(name.as_bytes())),
         };
         let shown = || match &credentials {
             Credentials::Password { user, .. } => user.clone(),
-            Credentials::Certificate => subject.clone().unwrap_or_default(),
+            Credentials::Certificate => certified.clone().unwrap_or_default(),
         };
         let found = found.ok_or_else(|| LoginRefused::Invalid { user: shown() })?;
         if found.loopback_only && !peer.ip().to_canonical().is_loopback() {
             return Err(LoginRefused::LoopbackOnly { user: shown() });
         }
         Ok(User { name: found.name.to_string().into(), may_impersonate: found.has(&Tag::Impersonator) })
-    }
-}
-
-/// The common name in a subject, as RFC 2253 writes it.
-fn common_name(subject: &str) -> Option<&str> {
-    let parts = subject.split(',').map(str::trim);
-    parts.filter_map(|part| part.strip_prefix("CN=")).next()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_common_name_is_part_of_a_subject() {
-        assert_eq!(common_name("CN=jobs, O=Quorate"), Some("jobs"));
-        assert_eq!(common_name("O=Quorate,CN=jobs"), Some("jobs"));
-        assert_eq!(common_name("O=Quorate"), None);
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use amqp091::FrameMax;
 
+use crate::CertificateName;
+
 /// The settings of the AMQP front end.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -21,6 +23,12 @@ pub struct Config {
     pub heartbeat: Duration,
     /// The largest body of a message, in bytes; at most [`amqp091::BODY_BYTES_MAX`]. RabbitMQ's `max_message_size`.
     pub message_bytes_max: u64,
+    /// Which users certificates are for.
+    pub certificate_name: CertificateName,
+    /// How long a TLS handshake may take.
+    pub tls_handshake_timeout: Duration,
+    /// How many TLS handshakes may be under way. Those that begin beyond are closed at once.
+    pub tls_handshakes_max: usize,
     /// How long a connection may take until it is open.
     pub handshake_timeout: Duration,
     /// How long a client that could not prove who it is waits for its end.
@@ -50,6 +58,9 @@ impl Default for Config {
             frame_max: FrameMax::DEFAULT,
             heartbeat: Duration::from_secs(60),
             message_bytes_max: 16 << 20,
+            certificate_name: CertificateName::default(),
+            tls_handshake_timeout: Duration::from_secs(5),
+            tls_handshakes_max: 250,
             handshake_timeout: Duration::from_secs(10),
             refusal_delay: Duration::from_secs(3),
             close_timeout: Duration::from_secs(30),

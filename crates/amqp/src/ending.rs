@@ -40,6 +40,9 @@ pub(crate) enum Ending {
     /// The client did not agree with this server on how to encrypt.
     #[error("TLS handshake failed: {0}")]
     TlsFailed(io::Error),
+    /// As many TLS handshakes are under way as may be.
+    #[error("too many TLS handshakes are under way")]
+    TlsExceeded,
     /// The client was told what it did wrong.
     #[error("{0}")]
     Fault(Fault),

@@ -36,6 +36,10 @@ counters! {
     connections_closed,
     /// Connections that were closed at once: there were too many.
     connections_refused,
+    /// TLS handshakes that did not begin: there were too many.
+    tls_handshakes_refused,
+    /// TLS handshakes that came to nothing.
+    tls_handshakes_failed,
     /// Logins that were tried.
     logins,
     /// Logins that were refused.

@@ -5,9 +5,9 @@ mod harness;
 
 use std::time::Duration;
 
-use amqp::{Config, Terms};
+use amqp::{Config, Resource, Terms};
 use amqp091::{Method, Properties, ShortStr, basic, channel, connection, exchange, queue};
-use harness::{Client, Node, properties};
+use harness::{Client, Cluster, Node, properties};
 use runtime::{Network, SystemNetwork};
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn publishers_are_blocked_while_the_node_is_short_of_something() {
     let mut publisher = node.channel().await;
     let mut consumer = node.channel().await;
     publisher.declare("q").await;
-    node.server.alarms().set_disk(true);
+    node.server.alarms().set(Resource::Disk, true);
     publisher.publish("", "q", "first").await;
     let blocked = publisher.expect("connection.blocked").await;
     let Method::ConnectionBlocked(blocked) = blocked.method() else { panic!() };
@@ -164,9 +164,28 @@ async fn publishers_are_blocked_while_the_node_is_short_of_something() {
         })
         .await;
     assert!(publisher.client.is_silent().await, "nothing is taken from a connection that is blocked");
-    node.server.alarms().set_disk(false);
+    node.server.alarms().set(Resource::Disk, false);
     publisher.expect("connection.unblocked").await;
     publisher.expect("exchange.declare_ok").await;
+}
+
+#[tokio::test]
+async fn what_one_node_is_short_of_holds_up_publishers_of_all() {
+    let cluster = Cluster::new();
+    let one = cluster.node(1, Config::default()).await;
+    let two = cluster.node(2, Config::default()).await;
+    let mut publisher = two.channel().await;
+    publisher.declare("q").await;
+    one.server.alarms().set(Resource::Memory, true);
+    one.server.share_alarms();
+    publisher.publish("", "q", "first").await;
+    let blocked = publisher.expect("connection.blocked").await;
+    let Method::ConnectionBlocked(blocked) = blocked.method() else { panic!() };
+    assert_eq!(blocked.reason.as_str(), "low on memory");
+    assert_eq!(two.server.alarms().others(), [(1, Resource::Memory)]);
+    one.server.alarms().set(Resource::Memory, false);
+    one.server.share_alarms();
+    publisher.expect("connection.unblocked").await;
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@
 mod harness;
 
 use amqp::Config;
-use amqp091::{Method, Properties, ShortBytes, ShortStr, TableBuf, Value, basic, channel, queue};
-use harness::{Channel, Cluster, Node};
+use amqp091::{Method, Properties, ShortBytes, ShortStr, TableBuf, Value, basic, channel, confirm, queue};
+use harness::{Channel, Cluster, Node, properties};
 
 fn short(text: &str) -> ShortStr<'_> {
     ShortStr::try_from(text).unwrap()
@@ -327,4 +327,68 @@ async fn a_consumer_on_one_node_gets_what_is_published_on_another() {
     // Its acknowledgements went through the same log as the question.
     consumer.call(channel::Close::default(), "channel.close_ok").await;
     assert_eq!(publisher.look("q").await, (0, 0));
+}
+
+/// A question that somebody has asked, and where it wants the answer.
+async fn asked(asker: &mut Channel, answerer: &mut Channel) -> String {
+    let consume =
+        basic::Consume { queue: short("amq.rabbitmq.reply-to"), no_ack: true, ..basic::Consume::default() };
+    asker.call(consume, "basic.consume_ok").await;
+    let reply_to = Some(ShortBytes::from_static("amq.rabbitmq.reply-to"));
+    asker.publish_with("questions", Properties { reply_to, ..Properties::default() }, "?").await;
+    answerer.consume("questions", "c", true).await;
+    let question = answerer.delivery().await;
+    let content = question.content().clone();
+    content.properties().unwrap().reply_to.unwrap().as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn answers_find_those_who_asked_on_another_node() {
+    let cluster = Cluster::new();
+    let one = cluster.node(1, Config::default()).await;
+    let two = cluster.node(2, Config::default()).await;
+    let (mut asker, mut answerer) = (one.channel().await, two.channel().await);
+    answerer.declare("questions").await;
+    one.catalog.sync().await.unwrap();
+    let address = asked(&mut asker, &mut answerer).await;
+    assert_eq!(answerer.look(&address).await, (0, 1));
+    for number in 0..100 {
+        answerer.publish("", &address, &number.to_string()).await;
+    }
+    for number in 0..100 {
+        let got = asker.delivery().await;
+        assert_eq!((got.body(), got.tag()), (number.to_string(), number + 1));
+    }
+    // However large an answer is, one comes.
+    let large = "x".repeat(10 << 20);
+    answerer.publish("", &address, &large).await;
+    assert_eq!(asker.delivery().await.body().len(), large.len());
+    // To a node that is not there, as to an address where nobody waits.
+    let (prefix, _) = address.rsplit_once('.').unwrap();
+    for gone in [address.replace("reply-to.1.", "reply-to.9."), format!("{prefix}.nobody")] {
+        answerer.publish("", &gone, "lost").await;
+        let declare = queue::Declare { queue: short(&gone), passive: true, ..queue::Declare::default() };
+        let text = answerer.fails(declare).await;
+        assert_eq!(text, format!("404 NOT_FOUND - no queue '{gone}' in vhost '/'"));
+    }
+}
+
+/// As RabbitMQ has it: an address is no queue, whether somebody waits there or not.
+#[tokio::test]
+async fn an_answer_that_must_find_a_queue_arrives_and_comes_back() {
+    let node = Node::start().await;
+    let (mut asker, mut answerer) = (node.channel().await, node.channel().await);
+    answerer.declare("questions").await;
+    let address = asked(&mut asker, &mut answerer).await;
+    answerer.call(confirm::Select { nowait: false }, "confirm.select_ok").await;
+    let publish =
+        basic::Publish { routing_key: short(&address), mandatory: true, ..basic::Publish::default() };
+    answerer.client.publish_as(1, publish, properties(Properties::default()), "!".into()).await;
+    let returned = answerer.expect("basic.return").await;
+    assert_eq!(returned.body(), "!");
+    answerer.expect("basic.ack").await;
+    assert_eq!(asker.delivery().await.body(), "!");
+    answerer.publish("", &address, "again").await;
+    answerer.expect("basic.ack").await;
+    assert_eq!(asker.delivery().await.body(), "again");
 }

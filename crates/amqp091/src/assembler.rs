@@ -51,12 +51,22 @@ struct Kept {
     method: MethodFrame,
     properties: Bytes,
     body: BodyBuf,
+    /// That have come.
+    body_bytes: usize,
 }
 
 impl Assembler {
     /// For a channel that was just opened. `body_bytes_max` is the largest body to keep, at most [`BODY_BYTES_MAX`].
     pub fn new(body_bytes_max: u64) -> Self {
         Self { state: State::Method, body_bytes_max: body_bytes_max.min(BODY_BYTES_MAX) }
+    }
+
+    /// Bytes that it keeps of content that is not whole.
+    pub fn kept_bytes(&self) -> usize {
+        match &self.state {
+            State::Body { kept: Some(kept), .. } => kept.properties.len() + kept.body_bytes,
+            _ => 0,
+        }
     }
 
     /// Takes the next frame of the channel.
@@ -104,7 +114,7 @@ impl Assembler {
             self.state = State::Body { method: id, remaining: body_bytes, kept: None };
             return Ok(Assembled::TooLarge { method, body_bytes });
         }
-        let kept = Kept { method, properties, body: BodyBuf::default() };
+        let kept = Kept { method, properties, body: BodyBuf::default(), body_bytes: 0 };
         Ok(self.advance(id, body_bytes, Some(kept)))
     }
 
@@ -123,6 +133,7 @@ impl Assembler {
             return Err(WireError::BodyTooLong { method, excess: size - remaining });
         };
         if let Some(kept) = &mut kept {
+            kept.body_bytes += part.len();
             kept.body.push(part);
         }
         Ok(self.advance(method, remaining, kept))
@@ -135,7 +146,7 @@ impl Assembler {
         }
         match kept {
             None => Assembled::Incomplete,
-            Some(Kept { method, properties, body }) => {
+            Some(Kept { method, properties, body, .. }) => {
                 let content = Some(Content { properties, body: body.finish() });
                 Assembled::Command(Command { method, content })
             }

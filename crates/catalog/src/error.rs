@@ -152,6 +152,44 @@ pub enum CatalogError {
         /// Who.
         user: Name,
     },
+    /// A virtual host has as many queues as it may.
+    #[error("cannot declare queue '{queue}': queue limit in vhost '{vhost}' ({max}) is reached")]
+    TooManyQueues {
+        /// That was to be made.
+        queue: Name,
+        /// Where.
+        vhost: Name,
+        /// How many there may be.
+        max: u64,
+    },
+    /// A user has as many connections as it may.
+    #[error("connection refused for user '{user}': user connection limit ({max}) is reached")]
+    TooManyConnections {
+        /// Who.
+        user: Name,
+        /// How many there may be.
+        max: u64,
+    },
+    /// A virtual host has as many connections as it may.
+    #[error("access to vhost '{vhost}' refused for user '{user}': connection limit ({max}) is reached")]
+    VhostFull {
+        /// Where.
+        vhost: Name,
+        /// Who.
+        user: Name,
+        /// How many there may be.
+        max: u64,
+    },
+    /// A user has as many channels as it may.
+    #[error(
+        "number of channels opened for user '{user}' has reached the maximum allowed user limit of ({max})"
+    )]
+    TooManyChannels {
+        /// Who.
+        user: Name,
+        /// How many there may be.
+        max: u64,
+    },
     /// A pattern, a definition or a name of an operator's that is refused.
     #[error("{0}")]
     Invalid(String),
@@ -182,7 +220,11 @@ impl CatalogError {
     pub fn reply_code(&self) -> ReplyCode {
         match self {
             CatalogError::NotFound(_) | CatalogError::Unknown { .. } => ReplyCode::NotFound,
-            CatalogError::NoVhost(_) | CatalogError::VhostRefused { .. } => ReplyCode::NotAllowed,
+            CatalogError::NoVhost(_)
+            | CatalogError::VhostRefused { .. }
+            | CatalogError::TooManyConnections { .. }
+            | CatalogError::VhostFull { .. }
+            | CatalogError::TooManyChannels { .. } => ReplyCode::NotAllowed,
             CatalogError::Locked(_) => ReplyCode::ResourceLocked,
             CatalogError::Inequivalent { .. }
             | CatalogError::InvalidArgument { .. }
@@ -191,6 +233,7 @@ impl CatalogError {
             | CatalogError::BadBinding(_)
             | CatalogError::InUse(_)
             | CatalogError::NotEmpty(_)
+            | CatalogError::TooManyQueues { .. }
             | CatalogError::Invalid(_)
             | CatalogError::NameTooLong(_) => ReplyCode::PreconditionFailed,
             CatalogError::ReservedPrefix { .. }
@@ -300,6 +343,22 @@ mod tests {
             (
                 CatalogError::VhostRefused { vhost: "/".into(), user: "u".into() },
                 "NOT_ALLOWED - access to vhost '/' refused for user 'u'",
+            ),
+            (
+                CatalogError::TooManyQueues { queue: "q".into(), vhost: "/".into(), max: 1 },
+                "PRECONDITION_FAILED - cannot declare queue 'q': queue limit in vhost '/' (1) is reached",
+            ),
+            (
+                CatalogError::TooManyConnections { user: "u".into(), max: 1 },
+                "NOT_ALLOWED - connection refused for user 'u': user connection limit (1) is reached",
+            ),
+            (
+                CatalogError::VhostFull { vhost: "/".into(), user: "u".into(), max: 1 },
+                "NOT_ALLOWED - access to vhost '/' refused for user 'u': connection limit (1) is reached",
+            ),
+            (
+                CatalogError::TooManyChannels { user: "u".into(), max: 1 },
+                "NOT_ALLOWED - number of channels opened for user 'u' has reached the maximum allowed user limit of (1)",
             ),
             (
                 CatalogError::InvalidArgument {

@@ -28,6 +28,7 @@ mod error;
 mod exchange;
 mod janitor;
 mod keeper;
+mod limits;
 mod map;
 mod name;
 mod node;
@@ -51,6 +52,7 @@ pub use change::{
 pub use destination::DestinationName;
 pub use error::{CatalogError, Resource};
 pub use exchange::{ALTERNATE, DELAYED_TYPE, Exchange, ExchangeKind, Rule};
+pub use limits::{Limit, Limits};
 pub use name::Name;
 pub use node::{Founder, Founders, NodeRecord};
 pub use options::{BadArgument, BadValue, DeliveryLimit, Overflow, QueueOptions, QueueType, TIME_MS_MAX};

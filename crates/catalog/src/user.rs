@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256, Sha512};
 
+use crate::limits::Limits;
 use crate::name::Name;
 
 const SALT_BYTES: usize = 4;
@@ -18,6 +19,8 @@ pub struct User {
     pub tags: Vec<Tag>,
     /// May connect from this machine only.
     pub loopback_only: bool,
+    /// How much it may have.
+    pub limits: Limits,
     password: Option<PasswordHash>,
     /// Of its znode.
     pub(crate) version: i32,
@@ -145,6 +148,11 @@ impl std::fmt::Debug for PasswordHash {
 }
 
 impl User {
+    /// What its znode holds.
+    pub(crate) fn record(&self) -> Record {
+        Record::new(self.password.as_ref(), &self.tags, self.loopback_only).limited(self.limits.clone())
+    }
+
     /// Whether this is the user's password. Somebody without a password has none that is right.
     pub fn check_password(&self, password: &[u8]) -> bool {
         self.password.as_ref().is_some_and(|hash| hash.matches(password))
@@ -172,6 +180,8 @@ pub(crate) struct Record {
     tags: Vec<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     loopback_only: bool,
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    limits: Limits,
 }
 
 impl Record {
@@ -182,7 +192,13 @@ impl Record {
             hashing_algorithm: password.map_or_else(Algorithm::default, |hash| hash.algorithm),
             tags: tags.iter().map(|tag| tag.name().to_owned()).collect(),
             loopback_only,
+            limits: Limits::default(),
         }
+    }
+
+    /// With these limits.
+    pub(crate) fn limited(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     pub(crate) fn into_user(self, name: Name, version: i32) -> Option<User> {
@@ -191,7 +207,7 @@ impl Record {
             Some(hash) => Some(PasswordHash::of(self.hashing_algorithm, hash)?),
         };
         let tags = self.tags.iter().map(|tag| Tag::parse(tag)).collect();
-        Some(User { name, tags, loopback_only: self.loopback_only, password, version })
+        Some(User { name, tags, loopback_only: self.loopback_only, limits: self.limits, password, version })
     }
 }
 

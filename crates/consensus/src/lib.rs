@@ -21,6 +21,7 @@ mod known_peers;
 mod level;
 mod membership;
 mod node;
+mod notes;
 mod peers;
 mod proposer;
 mod quorum;
@@ -42,6 +43,7 @@ pub use journal::GroupId;
 pub use level::Level;
 pub use membership::MemberChange;
 pub use node::{CallHandler, Config, Consensus, Entrance, GroupSetup, Member};
+pub use notes::{NOTE_BYTES_MAX, NoteHandler, Notes};
 pub use sizes::COMMAND_BYTES_MAX;
 pub use state_machine::{
     AttachedFile, CannotApply, CommittedCommand, CommittedEntry, SnapshotError, SnapshotSink, SnapshotSource,

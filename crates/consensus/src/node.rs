@@ -20,6 +20,7 @@ use crate::identity::{ClusterId, Identity, NodeId};
 use crate::joining::{self, Join};
 use crate::known_peers::KnownPeers;
 use crate::level::{Gate, Level, Raiser};
+use crate::notes::{Inbox, Notes};
 use crate::peers::{Greeter, GroupNetworks, Lane, Peers, SnapshotReceiver, run_listener};
 use crate::proposer::{Outbox, Sequencer, run_sender, run_sequencer};
 use crate::quorum::{Silence, SilenceKeeper, SilenceTimes};
@@ -137,6 +138,7 @@ pub struct Consensus {
     gate: Arc<Gate>,
     peers: Arc<Peers>,
     groups: Arc<Groups>,
+    notes: Notes,
     _listener: Option<Task>,
 }
 
@@ -162,16 +164,24 @@ impl Consensus {
         let greeter = Greeter::new(identity, Identity::boots(&journal)?, gate.clone(), known);
         let peers = Arc::new(Peers::new(runtime.clone(), greeter));
         let groups = Arc::new(Groups::default());
+        let inbox = Arc::new(Inbox::default());
         let listener = listener.map(|listener| {
-            let work = run_listener(runtime.clone(), listener, peers.greeter().clone(), groups.clone());
+            let greeter = peers.greeter().clone();
+            let work = run_listener(runtime.clone(), listener, greeter, groups.clone(), inbox.clone());
             runtime.spawn(Pool::Consensus, work)
         });
-        Ok(Self { runtime, config, identity, journal, gate, peers, groups, _listener: listener })
+        let notes = Notes::new(runtime.clone(), peers.clone(), inbox);
+        Ok(Self { runtime, config, identity, journal, gate, peers, groups, notes, _listener: listener })
     }
 
     /// Who this process is.
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// What the node above and those on other nodes say to each other.
+    pub fn notes(&self) -> &Notes {
+        &self.notes
     }
 
     /// Opens a group on this node.

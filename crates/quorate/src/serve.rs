@@ -95,6 +95,14 @@ pub(crate) struct Args {
     /// QuotaExceeded; 0 for any amount [default: an eighth of the memory].
     #[arg(long, value_name = "BYTES")]
     watch_bytes_max: Option<u64>,
+    /// How much memory what queues keep there may take, in bytes; beyond, publishers to any node are held up until it is less; 0 for any
+    /// amount [default: a quarter of the memory].
+    #[arg(long, value_name = "BYTES")]
+    queue_bytes_max: Option<u64>,
+    /// How many bytes must be free on the disk; below, publishers to any node are held up, as with RabbitMQ's disk_free_limit [default:
+    /// 268435456].
+    #[arg(long, value_name = "BYTES")]
+    disk_free_min: Option<u64>,
     /// The largest request of a ZooKeeper client, in bytes, as ZooKeeper's jute.maxbuffer; at most 33554432. Give it to all
     /// nodes, and to clients [default: 1048575].
     #[arg(long, value_name = "BYTES")]
@@ -109,6 +117,13 @@ pub(crate) struct Args {
     /// Listener for AMQP 0-9-1 clients [default: 127.0.0.1:5672].
     #[arg(long, value_name = "ADDR")]
     amqp: Option<String>,
+    /// Listener for AMQP 0-9-1 clients over TLS, with --tls-cert and what belongs to it [default: off]. Clients with a certificate
+    /// may log in by it: mechanism EXTERNAL.
+    #[arg(long, value_name = "ADDR")]
+    amqp_tls: Option<String>,
+    /// What of a certificate is the name of the user that its client is [default: distinguished_name].
+    #[arg(long, value_name = "distinguished_name|common_name")]
+    amqp_cert_login_from: Option<String>,
     /// How many shards queues are spread over, in a cluster that has none yet: each is replicated by a group of its own, 1 to
     /// 256 [default: 4].
     #[arg(long, value_name = "N")]
@@ -163,10 +178,14 @@ impl Args {
             connections_per_address_max: self.connections_per_address_max,
             tree_bytes_max: self.tree_bytes_max,
             watch_bytes_max: self.watch_bytes_max,
+            queue_bytes_max: self.queue_bytes_max,
+            disk_free_min: self.disk_free_min,
             request_bytes_max: self.request_bytes_max,
             enforce_quotas: self.enforce_quotas,
             super_digest: self.super_digest,
             amqp: self.amqp,
+            amqp_tls: self.amqp_tls,
+            amqp_cert_login_from: self.amqp_cert_login_from,
             shards: self.shards,
             replication_factor: self.replication_factor,
             kafka: self.kafka,

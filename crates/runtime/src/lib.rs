@@ -20,7 +20,7 @@ pub use complaints::Complaints;
 pub use disk::{Disk, File, OpenMode, SimDisk, SystemDisk};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use memory::memory_bytes;
-pub use network::{BoxStream, Listener, Network, Secured, Security, Stream, SystemNetwork};
+pub use network::{BoxStream, Listener, Network, Secured, Security, Stream, Subject, SystemNetwork};
 pub use pool::{Pool, Pools, Task, TokioPools};
 
 use std::sync::Arc;

@@ -40,8 +40,19 @@ pub trait Security: Send + Sync {
 pub struct Secured {
     /// What the client says, and hears.
     pub stream: BoxStream,
-    /// The subject of the certificate by which the client has proved who it is, as RFC 2253 writes names.
-    pub subject: Option<String>,
+    /// The subject of the certificate by which the client has proved who it is.
+    pub subject: Option<Subject>,
+}
+
+/// The subject of a certificate. Servers write the same name in different ways, and whoever was known to one of them must stay known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// RFC 2253 as Java's `X500Principal.getName()` reads it: the last attribute first.
+    pub x500: String,
+    /// RFC 4514 as RabbitMQ reads it, likewise.
+    pub distinguished: String,
+    /// The common names, in the certificate's order and with commas between; `None` if there is none.
+    pub common: Option<String>,
 }
 
 /// TCP of the operating system, without Nagle's delay.

@@ -186,6 +186,13 @@ impl Frames {
         self.shared.state().layers().map(Layer::memory_bytes).sum()
     }
 
+    /// Bytes that were taken in memory since the last freeze, while what was frozen is still being written; otherwise 0. Where the disk
+    /// keeps up with those who append, it is little.
+    pub fn behind_bytes(&self) -> u64 {
+        let state = self.shared.state();
+        if state.written < state.freezes { state.current.memory_bytes() } else { 0 }
+    }
+
     /// Sizes and counters.
     pub fn stats(&self) -> Stats {
         let counters = &self.shared.counters;

@@ -14,5 +14,5 @@ mod node;
 pub mod recover;
 mod reshaping;
 
-pub use config::{Config, ConfigError, ConnectionLimits, FileSettings, Listen, Sizes};
+pub use config::{AlarmLimits, Config, ConfigError, ConnectionLimits, FileSettings, Listen, Sizes};
 pub use node::{Node, StartError};

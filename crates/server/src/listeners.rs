@@ -16,6 +16,7 @@ pub(crate) struct Listeners {
     pub(crate) zookeeper_linearizable: Option<Box<dyn Listener>>,
     pub(crate) zookeeper_tls: Option<Box<dyn Listener>>,
     pub(crate) amqp: Option<Box<dyn Listener>>,
+    pub(crate) amqp_tls: Option<Box<dyn Listener>>,
     pub(crate) admin: Option<Box<dyn Listener>>,
 }
 
@@ -32,13 +33,16 @@ impl Listeners {
                 .await?,
             zookeeper_tls: listen(runtime, "zookeeper-tls", &config.zookeeper_tls).await?,
             amqp: listen(runtime, "amqp", &config.amqp).await?,
+            amqp_tls: listen(runtime, "amqp-tls", &config.amqp_tls).await?,
             admin: listen(runtime, "admin", &config.admin).await?,
         })
     }
 }
 
-/// A listener for clients, and what holds for those who come through it.
+/// A listener for ZooKeeper clients, and what holds for those who come through it.
 pub(crate) type Door = (Box<dyn Listener>, Terms);
+/// Likewise for AMQP clients.
+pub(crate) type AmqpDoor = (Box<dyn Listener>, amqp::Terms);
 
 impl Listeners {
     /// The listeners for ZooKeeper clients. Nobody is let in through that for TLS without `security`.
@@ -49,6 +53,14 @@ impl Listeners {
         let secure = self.zookeeper_tls.take().zip(security);
         let secure = secure.map(|(listener, security)| with(Some(security), reads)(listener));
         [plain, linearizable, secure].into_iter().flatten().collect()
+    }
+
+    /// The listeners for AMQP clients, likewise.
+    pub(crate) fn amqp_doors(&mut self, security: Option<Arc<dyn Security>>) -> Vec<AmqpDoor> {
+        let plain = self.amqp.take().map(|listener| (listener, amqp::Terms::default()));
+        let secure = self.amqp_tls.take().zip(security);
+        let secure = secure.map(|(listener, security)| (listener, amqp::Terms { security: Some(security) }));
+        [plain, secure].into_iter().flatten().collect()
     }
 }
 

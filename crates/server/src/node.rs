@@ -131,7 +131,8 @@ impl Node {
         let sessions = control.start(Arc::new(GroupLog::new(group.clone())));
         group.on_call(call_handler(&control));
         let consensus = Arc::new(consensus);
-        let data = listeners.amqp.is_some().then(|| {
+        let amqp_doors = listeners.amqp_doors(security.clone());
+        let data = (!amqp_doors.is_empty()).then(|| {
             let ground = Ground {
                 runtime: runtime.clone(),
                 consensus: consensus.clone(),
@@ -165,7 +166,7 @@ impl Node {
             serving.push(runtime.spawn(Pool::Clients, work));
         }
         if let Some(data) = parts.data.clone() {
-            let work = data.run(listeners.amqp.take(), None);
+            let work = data.run(amqp_doors);
             serving.push(runtime.spawn(Pool::Clients, work));
         }
         let work = serve_clients(parts.clone(), front.clone(), doors, address);

@@ -13,6 +13,7 @@
 //! - Nobody waits under a lock, and nothing here reads a disk but [`Link::take`].
 
 mod applying;
+mod crowd;
 mod event;
 mod keeper;
 mod link;

@@ -90,6 +90,12 @@ impl Link {
         (1..=self.plane.shard_count()).any(|shard| self.plane.replica(shard).is_some_and(|it| it.is_full()))
     }
 
+    /// Whether a shard's disk is so far behind its log that those who publish should wait.
+    pub fn is_crowded(&self) -> bool {
+        (1..=self.plane.shard_count())
+            .any(|shard| self.plane.replica(shard).is_some_and(|it| it.is_crowded()))
+    }
+
     /// Completes when all shards take more.
     pub async fn room(&self) {
         for shard in 1..=self.plane.shard_count() {

@@ -10,6 +10,7 @@ use streams::{Command, ConsumerId, Op, Outcome, Owner, PartitionId, Shard, Stats
 use tokio::sync::watch;
 
 use crate::applying::Applying;
+use crate::crowd::Crowd;
 use crate::event::{Event, Waiting};
 use crate::log::{AppliedCommand, AppliedEntry, CannotApply, ReplicatedLog};
 use crate::mailbox::Mailbox;
@@ -26,6 +27,8 @@ pub struct Replica {
     /// Locked before `pending`.
     pub(crate) state: Mutex<State>,
     pending: Mutex<Pending>,
+    /// Set where frames come and go.
+    crowd: Crowd,
     log: OnceLock<Arc<dyn ReplicatedLog>>,
     locals: OnceLock<Arc<Locals>>,
     /// Counts entries that were applied.
@@ -61,6 +64,7 @@ impl Replica {
             writing: tokio::sync::Mutex::default(),
             state: Mutex::new(state),
             pending: Mutex::default(),
+            crowd: Crowd::new(),
             log: OnceLock::new(),
             locals: OnceLock::new(),
             applied: watch::Sender::new(0),
@@ -111,7 +115,9 @@ impl Replica {
             self.apply_command(&mut state, (entry.time_ms, entry.level), command, &mut caused)?;
         }
         let woken = std::mem::take(&mut state.woken);
+        let behind = state.frames.as_ref().expect(BEGUN).behind_bytes();
         drop(state);
+        self.crowd.set(behind);
         woken.iter().for_each(|mailbox| mailbox.wake());
         self.applied.send_modify(|count| *count += 1);
         if caused.needs_care {
@@ -197,8 +203,19 @@ impl Replica {
         self.log().is_full()
     }
 
+    /// Whether those who publish should wait until the disk has caught up.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.crowd.is_there()
+    }
+
     pub(crate) async fn room(&self) {
+        self.crowd.gone().await;
         self.log().room().await;
+    }
+
+    /// A checkpoint has been written, or given up.
+    pub(crate) fn look_at_crowd(&self) {
+        self.crowd.set(self.frames().behind_bytes());
     }
 
     pub(crate) fn log(&self) -> &dyn ReplicatedLog {

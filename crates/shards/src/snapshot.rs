@@ -70,6 +70,7 @@ impl SnapshotSource {
             self.replica.frames().manifest()
         };
         self.chunks.push_back(Bytes::from(manifest.encode()));
+        self.replica.look_at_crowd();
         // No bodies are in these: they are small, and partitions that change need not be copied once they are made.
         for chunk in frozen.chunks(CHUNK_BYTES) {
             self.chunks.push_back(chunk);
@@ -156,6 +157,8 @@ impl SnapshotTarget {
         state.machine = machine;
         state.frames = Some(frames);
         state.generation += 1;
+        drop(state);
+        self.replica.look_at_crowd();
         Ok(())
     }
 }

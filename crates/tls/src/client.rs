@@ -68,7 +68,7 @@ impl Security for ClientTls {
             let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
             let subject = shown.map(subject_of).transpose().map_err(io::Error::other)?;
             // Whoever has no name is nobody in particular.
-            let subject = subject.filter(|subject| !subject.is_empty());
+            let subject = subject.flatten();
             Ok(Secured { stream: Box::new(stream), subject })
         })
     }

@@ -16,6 +16,7 @@ mod error;
 mod explain;
 mod files;
 mod kept;
+mod login_name;
 mod material;
 mod peers;
 mod subject;

@@ -1,13 +1,16 @@
-//! The subject of a certificate as text: what ZooKeeper's `x509` scheme calls a client.
+//! The subject of a certificate as text: what ZooKeeper's `x509` scheme calls a client, and what RabbitMQ does.
 //!
-//! Access control lists that were written for ZooKeeper must go on to match, so the text is the one that Java's
-//! `X500Principal.getName()` gives: RFC 2253, the last attribute first, with Java's own reading of the escapes.
+//! Access control lists that were written for ZooKeeper must go on to match, so one text is the one that Java's
+//! `X500Principal.getName()` gives: RFC 2253, the last attribute first, with Java's own reading of the escapes. Users that were made for
+//! RabbitMQ have names of [its own](crate::login_name).
 
 use std::fmt::Write;
 
+use runtime::Subject;
 use rustls::pki_types::CertificateDer;
 
 use crate::der::{Malformed, OBJECT_ID, SEQUENCE, SET, STRINGS, Value, object_id, take, take_tagged};
+use crate::login_name;
 
 /// The attributes that RFC 2253 has names for; others are written as numbers.
 const NAMES: [(&str, &str); 9] = [
@@ -22,38 +25,58 @@ const NAMES: [(&str, &str); 9] = [
     ("0.9.2342.19200300.100.1.1", "UID"),
 ];
 
-/// The subject of a certificate that has been verified.
-pub(crate) fn subject_of(certificate: &CertificateDer<'_>) -> Result<String, Malformed> {
+/// A name: sets of attributes, the most general first.
+pub(crate) type Name<'a> = Vec<Vec<Attribute<'a>>>;
+
+/// An attribute of a name.
+pub(crate) struct Attribute<'a> {
+    /// Its kind, in dots.
+    pub(crate) id: String,
+    pub(crate) value: Value<'a>,
+}
+
+/// The subject of a certificate that has been verified; `None` if it is empty.
+pub(crate) fn subject_of(certificate: &CertificateDer<'_>) -> Result<Option<Subject>, Malformed> {
     let certificate = webpki::EndEntityCert::try_from(certificate).map_err(|_| Malformed)?;
-    name(certificate.subject())
+    let name = read(certificate.subject())?;
+    let subject = Subject {
+        x500: x500(&name),
+        distinguished: login_name::distinguished(&name),
+        common: login_name::common(&name),
+    };
+    Ok((!name.is_empty()).then_some(subject))
 }
 
-/// A name, without its outer tag: a sequence of sets of attributes.
-fn name(mut sets: &[u8]) -> Result<String, Malformed> {
-    let mut parts = Vec::new();
+/// A name, without its outer tag.
+pub(crate) fn read(mut sets: &[u8]) -> Result<Name<'_>, Malformed> {
+    let mut name = Vec::new();
     while !sets.is_empty() {
-        parts.push(attributes(take_tagged(&mut sets, SET)?)?);
+        let mut set = take_tagged(&mut sets, SET)?;
+        let mut attributes = Vec::new();
+        while !set.is_empty() {
+            let mut pair = take_tagged(&mut set, SEQUENCE)?;
+            let id = object_id(take_tagged(&mut pair, OBJECT_ID)?)?;
+            attributes.push(Attribute { id, value: take(&mut pair)? });
+        }
+        name.push(attributes);
     }
-    parts.reverse();
-    Ok(parts.join(","))
+    Ok(name)
 }
 
-fn attributes(mut set: &[u8]) -> Result<String, Malformed> {
-    let mut parts = Vec::new();
-    while !set.is_empty() {
-        parts.push(attribute(take_tagged(&mut set, SEQUENCE)?)?);
-    }
-    Ok(parts.join("+"))
+/// All attributes as text, the last set first.
+pub(crate) fn join(name: &Name<'_>, write: impl Fn(&Attribute<'_>) -> String) -> String {
+    let set = |set: &Vec<_>| set.iter().map(&write).collect::<Vec<_>>().join("+");
+    name.iter().rev().map(set).collect::<Vec<_>>().join(",")
 }
 
-fn attribute(mut pair: &[u8]) -> Result<String, Malformed> {
-    let id = object_id(take_tagged(&mut pair, OBJECT_ID)?)?;
-    let value = take(&mut pair)?;
-    let name = NAMES.iter().find(|(known, _)| *known == id).map(|(_, name)| *name);
-    match name.zip(text(value)) {
-        Some((name, text)) => Ok(format!("{name}={}", escaped(&text))),
-        None => Ok(format!("{}=#{}", name.unwrap_or(&id), hex(value.whole))),
-    }
+fn x500(name: &Name<'_>) -> String {
+    join(name, |Attribute { id, value }| {
+        let name = NAMES.iter().find(|(known, _)| known == id).map(|(_, name)| *name);
+        match name.zip(text(*value)) {
+            Some((name, text)) => format!("{name}={}", escaped(&text)),
+            None => format!("{}=#{}", name.unwrap_or(id), hex(value.whole)),
+        }
+    })
 }
 
 /// The text of a string, or `None` if it is of another kind. Java reads every kind as UTF-8.
@@ -81,7 +104,7 @@ fn is_blank(character: char) -> bool {
     character == ' ' || character == '\r'
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
@@ -89,28 +112,29 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    const IA5_STRING: u8 = 0x16;
-    const UTF8_STRING: u8 = 0x0c;
-    const BMP_STRING: u8 = 0x1e;
-    const CN: &[u8] = &[0x55, 4, 3];
-    const O: &[u8] = &[0x55, 4, 10];
-    const UID: &[u8] = &[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 1];
-    const EMAIL: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1];
 
-    fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
+    pub(crate) const IA5_STRING: u8 = 0x16;
+    pub(crate) const UTF8_STRING: u8 = 0x0c;
+    pub(crate) const BMP_STRING: u8 = 0x1e;
+    pub(crate) const CN: &[u8] = &[0x55, 4, 3];
+    pub(crate) const O: &[u8] = &[0x55, 4, 10];
+    pub(crate) const UID: &[u8] = &[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 1];
+    pub(crate) const EMAIL: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1];
+
+    pub(crate) fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
         [&[tag, u8::try_from(content.len()).unwrap()], content].concat()
     }
 
-    fn pair(id: &[u8], tag: u8, value: &[u8]) -> Vec<u8> {
+    pub(crate) fn pair(id: &[u8], tag: u8, value: &[u8]) -> Vec<u8> {
         tagged(SEQUENCE, &[tagged(OBJECT_ID, id), tagged(tag, value)].concat())
     }
 
     fn only(id: &[u8], tag: u8, value: &[u8]) -> String {
-        name(&tagged(SET, &pair(id, tag, value))).unwrap()
+        x500(&read(&tagged(SET, &pair(id, tag, value))).unwrap())
     }
 
     #[test]
@@ -119,8 +143,8 @@ mod tests {
             tagged(SET, &pair(O, UTF8_STRING, b"Example")),
             tagged(SET, &[pair(CN, UTF8_STRING, b"alice"), pair(UID, UTF8_STRING, b"a1")].concat()),
         ];
-        assert_eq!(name(&sets.concat()).unwrap(), "CN=alice+UID=a1,O=Example");
-        assert_eq!(name(&[]).unwrap(), "");
+        assert_eq!(x500(&read(&sets.concat()).unwrap()), "CN=alice+UID=a1,O=Example");
+        assert_eq!(x500(&read(&[]).unwrap()), "");
     }
 
     /// Each was read off Java's `X500Principal.getName()`.
@@ -148,14 +172,16 @@ mod tests {
     fn a_subject_that_is_cut_is_malformed() {
         let whole = tagged(SET, &pair(CN, UTF8_STRING, b"alice"));
         for end in 1..whole.len() {
-            assert_eq!(name(&whole[..end]), Err(Malformed));
+            assert_eq!(read(&whole[..end]).err(), Some(Malformed));
         }
     }
 
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = name(&bytes);
+            if let Ok(name) = read(&bytes) {
+                let _ = (x500(&name), login_name::distinguished(&name), login_name::common(&name));
+            }
         }
     }
 }

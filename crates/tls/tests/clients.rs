@@ -76,7 +76,7 @@ async fn connect(config: ClientConfig, stream: DuplexStream) -> std::io::Result<
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
-/// What the server says of a client: its subject, once a byte has gone each way, or why there is none.
+/// What the server says of a client: its subject in Java's words, once a byte has gone each way, or why there is none.
 async fn meet(server: &ClientTls, config: ClientConfig) -> Result<Option<String>, String> {
     let (near, far) = tokio::io::duplex(1 << 16);
     let served = async {
@@ -85,7 +85,7 @@ async fn meet(server: &ClientTls, config: ClientConfig) -> Result<Option<String>
         secured.stream.read_exact(&mut byte).await.map_err(|error| error.to_string())?;
         secured.stream.write_all(&byte).await.unwrap();
         secured.stream.flush().await.unwrap();
-        Ok(secured.subject)
+        Ok(secured.subject.map(|subject| subject.x500))
     };
     let asked = async {
         let mut stream = connect(config, near).await?;

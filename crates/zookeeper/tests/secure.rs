@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use runtime::{BoxFuture, BoxStream, Secured, Security};
+use runtime::{BoxFuture, BoxStream, Secured, Security, Subject};
 use support::{Client, Cluster, TICK, create, get, run};
 use tokio::io::BufStream;
 use zookeeper::codec::{Acl, Auth, Create, ErrorCode, ReplyBody, Request, Xid};
@@ -19,7 +19,7 @@ struct Named(Option<&'static str>);
 
 impl Security for Named {
     fn secure(&self, stream: BoxStream) -> BoxFuture<'static, io::Result<Secured>> {
-        let subject = self.0.map(str::to_owned);
+        let subject = self.0.map(|name| Subject { x500: name.to_owned(), ..Subject::default() });
         let stream = Box::new(BufStream::with_capacity(1 << 20, 1 << 20, stream));
         Box::pin(async move { Ok(Secured { stream, subject }) })
     }

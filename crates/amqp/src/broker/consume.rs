@@ -107,11 +107,11 @@ impl Session {
         if !consume.no_ack {
             return Err(Fault::precondition_failed("reply consumer cannot acknowledge"));
         }
-        let address = self.replies.address(at, &*self.desk.entropy);
-        let Some(channel) = self.channel(at) else { return Ok(()) };
-        if channel.replies.is_some() {
+        if self.channel(at).is_some_and(|channel| channel.replies.is_some()) {
             return Err(Fault::precondition_failed("reply consumer already set"));
         }
+        let Some(address) = self.replies.address(&*self.desk.entropy) else { return Ok(()) };
+        let Some(channel) = self.channel(at) else { return Ok(()) };
         channel.replies = Some(ReplyConsumer { tag: tag.clone(), address });
         if !consume.nowait {
             self.answer(at, basic::ConsumeOk { consumer_tag: ShortStr::cut(&tag) }, out);

@@ -39,7 +39,7 @@ use self::jobs::Jobs;
 pub(crate) use self::outbound::Append;
 use self::outbound::Outbound;
 pub(crate) use self::publish::Returned;
-pub(crate) use self::replies::{ReplyBox, ReplyBoxes};
+pub(crate) use self::replies::{Reply, ReplyBox, ReplyBoxes};
 pub(crate) use self::settings::settings as partition_settings;
 use self::settle::Settlements;
 use crate::channel::{Channel, ChannelRef, Confirms, Mode};
@@ -115,7 +115,7 @@ pub(crate) struct Parts {
 impl Session {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { connection, desk, access, metrics, link, topology, vhost, reply_boxes } = parts;
-        let replies = reply_boxes.open(desk.owner.connection);
+        let replies = reply_boxes.open();
         let chances = desk.entropy.next_u64();
         Self {
             connection,
@@ -186,6 +186,11 @@ impl Session {
     /// Whether a shard has more under way than it should.
     pub(crate) fn has_full_shard(&self) -> bool {
         self.link.is_full()
+    }
+
+    /// Whether the client publishes faster than a shard's disk takes it.
+    pub(crate) fn outruns_disk(&self) -> bool {
+        self.has_published && self.link.is_crowded()
     }
 
     /// Bytes of messages that are on their way to shards.

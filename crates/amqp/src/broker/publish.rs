@@ -110,12 +110,16 @@ impl Session {
         if exchange.is_empty() && key.starts_with(ADDRESS_PREFIX) {
             let reply = Reply {
                 key: key.to_owned(),
-                properties: content.properties,
-                body: content.body.into_bytes(),
+                properties: content.properties.clone(),
+                body: content.body.clone().into_bytes(),
             };
-            // Whether the one who asked is still there or not, the message has found its way.
             self.reply_boxes.send(reply);
-            self.confirm_at_once(at);
+            // Whether the one who asked is still there or not, there is no queue, as RabbitMQ has it: who wants it back gets it back.
+            if publish.mandatory {
+                self.handle_unroutable(at, publish, content, out);
+            } else {
+                self.confirm_at_once(at);
+            }
             return Ok(());
         }
         let read = &publication.read;

@@ -1,18 +1,20 @@
 //! Direct answers: whoever consumes from `amq.rabbitmq.reply-to` gets an address that others publish to, and no queue stands between.
 //!
-//! An address names the requester's node, connection and channel, so that any node of a cluster can tell where an answer belongs. Today answers find
-//! requesters on the same node.
+//! An address names the requester's node and a number that nobody can guess, so that any node can tell where an answer belongs. It goes
+//! there as a note, which may be lost: with the node, with the connection between the two, or when there is too much of them.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use amqp091::{ShortStr, basic};
 use bytes::Bytes;
 use parking_lot::Mutex;
+use runtime::BoxFuture;
 use tokio::sync::Notify;
 
 use super::Session;
-use crate::channel::ChannelRef;
+use crate::Colleagues;
+use crate::note::{Note, YES};
 use crate::output::Output;
 use crate::text::base64_url;
 
@@ -22,11 +24,14 @@ pub(super) const PSEUDO_QUEUE: &str = "amq.rabbitmq.reply-to";
 /// What addresses begin with.
 pub(super) const ADDRESS_PREFIX: &str = "amq.rabbitmq.reply-to.";
 
-/// Answers that wait for a requester that does not take them are dropped beyond this many bytes.
+/// Answers that wait for a requester that does not take them are dropped beyond this many bytes, unless it is one alone.
 const WAITING_BYTES_MAX: usize = 4 << 20;
 
+/// What an answer costs beside its bytes.
+const AROUND_BYTES: usize = 256;
+
 /// An answer on its way.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Reply {
     /// The address.
     pub(crate) key: String,
@@ -34,17 +39,22 @@ pub(crate) struct Reply {
     pub(crate) body: Bytes,
 }
 
-/// The requesters of a node, by address.
-#[derive(Debug, Default)]
+/// The requesters of a node, by address, and the way to those of other nodes.
 pub(crate) struct ReplyBoxes {
     boxes: Mutex<HashMap<String, Arc<ReplyBox>>>,
+    colleagues: Arc<dyn Colleagues>,
+}
+
+/// Whether somebody waits at an address.
+pub(super) enum Presence {
+    Known(bool),
+    /// Another node knows.
+    Asked(BoxFuture<'static, bool>),
 }
 
 /// What waits for one connection.
-#[derive(Debug)]
 pub(crate) struct ReplyBox {
-    connection: u64,
-    boxes: std::sync::Weak<ReplyBoxes>,
+    boxes: Weak<ReplyBoxes>,
     state: Mutex<Waiting>,
     filled: Notify,
 }
@@ -57,35 +67,57 @@ struct Waiting {
 }
 
 impl ReplyBoxes {
-    /// A box for a connection.
-    pub(super) fn open(self: &Arc<Self>, connection: u64) -> Arc<ReplyBox> {
-        Arc::new(ReplyBox {
-            connection,
-            boxes: Arc::downgrade(self),
-            state: Mutex::default(),
-            filled: Notify::new(),
-        })
+    /// A node's, without any.
+    pub(crate) fn new(colleagues: Arc<dyn Colleagues>) -> Self {
+        Self { boxes: Mutex::default(), colleagues }
     }
 
-    /// Whether somebody waits at an address.
-    pub(super) fn is_there(&self, address: &str) -> bool {
+    /// A box for a connection.
+    pub(super) fn open(self: &Arc<Self>) -> Arc<ReplyBox> {
+        Arc::new(ReplyBox { boxes: Arc::downgrade(self), state: Mutex::default(), filled: Notify::new() })
+    }
+
+    /// Whether somebody waits at an address of this node.
+    pub(crate) fn is_here(&self, address: &str) -> bool {
         self.boxes.lock().contains_key(address)
     }
 
-    /// Brings an answer to its address. It is dropped if nobody is there, or if whoever is does not take what it gets.
+    /// Whether somebody waits at an address.
+    pub(super) fn find(&self, address: &str) -> Presence {
+        let Some(node) = self.other_node(address) else { return Presence::Known(self.is_here(address)) };
+        let asked = self.colleagues.ask(node, Note::IsThere(address.to_owned()).encode());
+        Presence::Asked(Box::pin(async move { asked.await == Some(YES) }))
+    }
+
+    /// Brings an answer to its address, or on its way to there.
     pub(super) fn send(&self, reply: Reply) {
+        match self.other_node(&reply.key) {
+            Some(node) => self.colleagues.tell(node, Note::Reply(reply).encode()),
+            None => self.put(reply),
+        }
+    }
+
+    /// Brings an answer to an address of this node. It is dropped if nobody is there, or if whoever is does not take what it gets.
+    pub(crate) fn put(&self, reply: Reply) {
         let found = self.boxes.lock().get(&reply.key).cloned();
         if let Some(found) = found {
             found.push(reply);
         }
+    }
+
+    /// The node that an address is on, if it is another one.
+    fn other_node(&self, address: &str) -> Option<u64> {
+        let (node, _) = address.strip_prefix(ADDRESS_PREFIX)?.split_once('.')?;
+        let node = node.parse().ok()?;
+        (node != self.colleagues.own()).then_some(node)
     }
 }
 
 impl ReplyBox {
     fn push(&self, reply: Reply) {
         let mut state = self.state.lock();
-        let bytes = reply.body.len() + reply.properties.len();
-        if state.bytes + bytes <= WAITING_BYTES_MAX {
+        let bytes = reply.key.len() + reply.properties.len() + reply.body.len() + AROUND_BYTES;
+        if state.bytes == 0 || state.bytes + bytes <= WAITING_BYTES_MAX {
             state.bytes += bytes;
             state.replies.push_back(reply);
             drop(state);
@@ -105,19 +137,15 @@ impl ReplyBox {
         self.filled.notified().await;
     }
 
-    /// A new address for a channel. Nobody can guess it.
-    pub(super) fn address(self: &Arc<Self>, at: ChannelRef, entropy: &dyn runtime::Entropy) -> String {
-        let mut bytes = [0; 30];
-        bytes[..8].copy_from_slice(&self.connection.to_be_bytes());
-        bytes[8..10].copy_from_slice(&at.id.0.to_be_bytes());
-        bytes[10..14].copy_from_slice(&at.incarnation.to_be_bytes());
-        entropy.fill(&mut bytes[14..]);
-        let address = format!("{ADDRESS_PREFIX}{}", base64_url(&bytes));
-        if let Some(boxes) = self.boxes.upgrade() {
-            boxes.boxes.lock().insert(address.clone(), Arc::clone(self));
-            self.state.lock().addresses.push(address.clone());
-        }
-        address
+    /// A new address. Nobody can guess it.
+    pub(super) fn address(self: &Arc<Self>, entropy: &dyn runtime::Entropy) -> Option<String> {
+        let boxes = self.boxes.upgrade()?;
+        let mut bytes = [0; 16];
+        entropy.fill(&mut bytes);
+        let address = format!("{ADDRESS_PREFIX}{}.{}", boxes.colleagues.own(), base64_url(&bytes));
+        boxes.boxes.lock().insert(address.clone(), Arc::clone(self));
+        self.state.lock().addresses.push(address.clone());
+        Some(address)
     }
 
     /// Nobody waits at this address any more.

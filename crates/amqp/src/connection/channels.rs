@@ -1,6 +1,6 @@
 //! Which channels of a connection are open.
 
-use amqp091::{Assembler, ChannelId};
+use amqp091::{Assembled, Assembler, ChannelId, Payload, ReplyCode};
 
 use crate::fault::Fault;
 
@@ -23,11 +23,38 @@ pub(super) enum Channel {
 pub(super) struct Channels {
     slots: Vec<Option<Channel>>,
     count: usize,
+    /// Bytes that channels keep of content that is not whole.
+    kept_bytes: usize,
+}
+
+/// As many bytes of content that is not whole may all channels of a connection keep. One alone never gets there.
+const KEPT_BYTES_MAX: usize = 64 << 20;
+
+impl Channel {
+    fn kept_bytes(&self) -> usize {
+        match self {
+            Channel::Open(assembler) => assembler.kept_bytes(),
+            Channel::Ending | Channel::Closed { .. } => 0,
+        }
+    }
 }
 
 impl Channels {
     pub(super) fn get_mut(&mut self, id: ChannelId) -> Option<&mut Channel> {
         self.slots.get_mut(usize::from(id.0))?.as_mut()
+    }
+
+    /// Takes the next frame of a channel, if it is open.
+    pub(super) fn push(&mut self, id: ChannelId, payload: Payload) -> Option<Result<Assembled, Fault>> {
+        let Some(Channel::Open(assembler)) = self.slots.get_mut(usize::from(id.0))? else { return None };
+        self.kept_bytes -= assembler.kept_bytes();
+        let pushed = assembler.push(payload);
+        self.kept_bytes += assembler.kept_bytes();
+        if self.kept_bytes > KEPT_BYTES_MAX {
+            let text = format!("content under way on all channels is larger than {KEPT_BYTES_MAX} bytes");
+            return Some(Err(Fault::new(ReplyCode::ResourceError, text)));
+        }
+        Some(pushed.map_err(Fault::from))
     }
 
     pub(super) fn is_open(&self, id: ChannelId) -> bool {
@@ -44,15 +71,23 @@ impl Channels {
         if self.slots.len() <= at {
             self.slots.resize_with(at + 1, || None);
         }
-        if self.slots[at].replace(channel).is_none() {
-            self.count += 1;
+        self.kept_bytes += channel.kept_bytes();
+        match self.slots[at].replace(channel) {
+            Some(before) => self.kept_bytes -= before.kept_bytes(),
+            None => self.count += 1,
         }
     }
 
     pub(super) fn remove(&mut self, id: ChannelId) {
-        if self.slots.get_mut(usize::from(id.0)).and_then(Option::take).is_some() {
+        if let Some(before) = self.slots.get_mut(usize::from(id.0)).and_then(Option::take) {
             self.count -= 1;
+            self.kept_bytes -= before.kept_bytes();
         }
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.count
     }
 
     /// Whether the client may have this channel beside those that it has.
@@ -69,6 +104,9 @@ impl Channels {
 
 #[cfg(test)]
 mod tests {
+    use amqp091::{ContentHeader, Method, basic};
+    use bytes::Bytes;
+
     use super::*;
 
     #[test]
@@ -88,5 +126,45 @@ mod tests {
         channels.remove(ChannelId(3));
         assert_eq!(channels.count, 1);
         assert!(channels.get_mut(ChannelId(3)).is_none() && !channels.is_open(ChannelId(1)));
+    }
+    /// A header that announces a body, and as much of it.
+    fn begin(channels: &mut Channels, id: u16, announced: u64, sent: usize) -> Result<(), Fault> {
+        channels.set(ChannelId(id), Channel::Open(Assembler::new(announced)));
+        let header = ContentHeader {
+            class: 60,
+            weight: 0,
+            body_bytes: announced,
+            properties: Bytes::from_static(&[0, 0]),
+        };
+        let publish = Payload::Method(Method::from(basic::Publish::default()).to_frame());
+        for payload in [publish, Payload::Header(header), Payload::Body(Bytes::from(vec![0; sent]))] {
+            channels.push(ChannelId(id), payload).expect("it is open")?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn all_channels_together_keep_only_so_much() {
+        const LARGE: u64 = 16 << 20;
+        let mut channels = Channels::default();
+        let almost = (LARGE - (1 << 20)) as usize;
+        for id in 1..=4 {
+            begin(&mut channels, id, LARGE, almost).unwrap();
+        }
+        // A message that is whole, and a channel that is gone, keep nothing.
+        begin(&mut channels, 5, 1 << 20, 1 << 20).unwrap();
+        begin(&mut channels, 6, 1 << 20, 1 << 20).unwrap();
+        channels.remove(ChannelId(1));
+        channels.set(ChannelId(2), Channel::Ending);
+        for id in [1, 2] {
+            begin(&mut channels, id, LARGE, almost).unwrap();
+        }
+        let fault = begin(&mut channels, 7, LARGE, almost).unwrap_err();
+        assert_eq!(fault.code(), ReplyCode::ResourceError);
+        assert!(!fault.is_soft());
+        for id in 1..=7 {
+            channels.remove(ChannelId(id));
+        }
+        assert_eq!(channels.kept_bytes, 0);
     }
 }

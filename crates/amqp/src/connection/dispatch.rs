@@ -23,10 +23,10 @@ impl Connection {
         }
         let Frame { channel, payload } = frame;
         match self.channels.get_mut(channel) {
-            Some(Channel::Open(assembler)) => {
-                let assembled = assembler.push(payload).map_err(|error| hard(Fault::from(error)))?;
-                self.handle_assembled(channel, assembled, out)
-            }
+            Some(Channel::Open(_)) => match self.channels.push(channel, payload) {
+                Some(assembled) => self.handle_assembled(channel, assembled.map_err(hard)?, out),
+                None => Ok(None),
+            },
             Some(Channel::Closed { .. }) => self.drop_frame(channel, &payload, out),
             Some(Channel::Ending) => Err(not_open(&payload)),
             None => self.open_channel(channel, &payload, out),
@@ -107,6 +107,9 @@ impl Connection {
             return Err(not_open(payload));
         }
         method.decode()?;
+        if let Some(gate) = &self.channel_gate {
+            gate(self.channels.count()).map_err(hard)?;
+        }
         self.channels.set(channel, Channel::Open(Assembler::new(self.config.message_bytes_max)));
         out.put(channel, channel::OpenOk { channel_id: b"" });
         Ok(Some(Event::ChannelOpened(channel)))

@@ -133,7 +133,11 @@ pub(crate) struct Connection {
     tuning: Tuning,
     channels: Channels,
     heartbeat: Option<Heartbeat>,
+    channel_gate: Option<ChannelGate>,
 }
+
+/// Whether one more channel may be opened beside so many.
+pub(crate) type ChannelGate = Box<dyn Fn(usize) -> Result<(), Fault> + Send + Sync>;
 
 impl Connection {
     /// A connection that was just made. `has_certificate` is whether the client has shown one.
@@ -148,7 +152,13 @@ impl Connection {
             tuning: Tuning::initial(),
             channels: Channels::default(),
             heartbeat: None,
+            channel_gate: None,
         }
+    }
+
+    /// Has somebody else be asked before a channel is opened.
+    pub(crate) fn limit_channels(&mut self, gate: ChannelGate) {
+        self.channel_gate = Some(gate);
     }
 
     /// Takes frames from `input`, answers those that it can, and returns the first event; `None` if more input, or the answer to an event, is

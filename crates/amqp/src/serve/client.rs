@@ -11,6 +11,7 @@ use super::handshake;
 use super::registry::ConnectionInfo;
 use super::wire::{Progress, Wire};
 use super::{Server, Terms};
+use crate::alarms::Shortage;
 use crate::broker::Session;
 use crate::connection::{Event, Over};
 use crate::ending::Ending;
@@ -36,18 +37,19 @@ pub(super) async fn serve(
     info: &Arc<ConnectionInfo>,
 ) -> Ending {
     let clock = &server.runtime.clock;
-    let handshake = async {
-        let Secured { stream, subject } = match &terms.security {
-            None => Secured { stream, subject: None },
-            Some(security) => security.secure(stream).await.map_err(Ending::TlsFailed)?,
-        };
-        Ok::<_, Ending>((Wire::new(stream), subject))
+    let is_secure = terms.security.is_some();
+    let Secured { stream, subject } = match terms.security {
+        None => Secured { stream, subject: None },
+        Some(security) => match server.secure(stream, &*security).await {
+            Ok(secured) => secured,
+            Err(ending) => return ending,
+        },
     };
-    let (mut wire, subject) = match clock.timeout(server.config.handshake_timeout, handshake).await {
-        Err(_elapsed) => return Ending::HandshakeTimeout,
-        Ok(Err(ending)) => return ending,
-        Ok(Ok(secured)) => secured,
-    };
+    info.update(|state| {
+        state.is_secure = is_secure;
+        state.certificate = subject.as_ref().map(|subject| subject.distinguished.clone());
+    });
+    let mut wire = Wire::new(stream);
     let opening = async {
         tokio::select! {
             biased;
@@ -83,7 +85,7 @@ struct Client<'a> {
     wire: &'a mut Wire,
     session: Session,
     info: &'a Arc<ConnectionInfo>,
-    alarm: watch::Receiver<u8>,
+    alarm: watch::Receiver<Shortage>,
     /// The client was told that publishes are held up, or is held up without being told.
     blocked: bool,
     told_blocked: bool,
@@ -148,14 +150,14 @@ impl<'a> Client<'a> {
         self.take_frames(now).await;
         self.session.work_on_jobs(&mut self.wire.output).await;
         self.heed_alarms();
-        self.waits_for_room =
-            self.session.bytes_under_way() > UNDER_WAY_BYTES && self.session.has_full_shard();
+        self.waits_for_room = self.session.outruns_disk()
+            || (self.session.bytes_under_way() > UNDER_WAY_BYTES && self.session.has_full_shard());
         let client_takes = self.client_takes();
         self.session.end_turn(client_takes, &mut self.wire.output);
         if self.wire.has_output() {
             self.session.connection.on_output(now);
         }
-        let listening = self.may_take();
+        let listening = self.wants_input();
         match self.session.connection.beat(now, listening, &mut self.wire.output) {
             Ok(next) => self.set_beat(next),
             Err(_silent) => return Err(Ending::Silent),
@@ -198,6 +200,11 @@ impl<'a> Client<'a> {
                 && !self.blocked
                 && self.session.may_take()
                 && self.session.bytes_under_way() < UNDER_WAY_BYTES_MAX)
+    }
+
+    /// Whether more of what the client sends is read. One that waits for room is not silent: nobody listens.
+    fn wants_input(&self) -> bool {
+        (self.session.connection.is_closing() || !self.waits_for_room) && self.may_take()
     }
 
     /// A node that is short of something takes nothing from those that publish.
@@ -248,7 +255,7 @@ impl<'a> Client<'a> {
             return Ok(());
         }
         let is_closing = self.session.connection.is_closing();
-        let wants_input = (is_closing || !self.waits_for_room) && self.may_take();
+        let wants_input = self.wants_input();
         let hears = self.client_takes();
         let server = self.server;
         let waits_for_room = self.waits_for_room;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use catalog::{Access, ExclusiveOwner, Name};
 use parking_lot::Mutex;
+use runtime::Subject;
 
 use super::Server;
 use super::registry::ConnectionInfo;
@@ -19,17 +20,21 @@ pub(super) async fn open(
     server: &Arc<Server>,
     wire: &mut Wire,
     info: &Arc<ConnectionInfo>,
-    subject: Option<String>,
+    subject: Option<Subject>,
 ) -> Result<Session, Ending> {
     let mut connection = Connection::new(Arc::clone(&server.config), subject.is_some());
+    let certified =
+        subject.and_then(|subject| server.config.certificate_name.of(&subject).map(str::to_owned));
     let mut user = None;
     loop {
         let now = server.runtime.clock.now();
         match connection.take(&mut wire.input, now, &mut wire.output) {
             None => receive(wire).await?,
             Some(Event::Login(login)) => {
-                let admitted = log_in(server, &mut connection, login, info, subject.clone(), wire).await?;
+                let mechanism = login.mechanism;
+                let admitted = log_in(server, &mut connection, login, info, certified.clone(), wire).await?;
                 info.update(|state| {
+                    state.mechanism = Some(mechanism);
                     state.user = Some(admitted.name.to_string());
                     state.name = connection.client().name.clone();
                     state.product = connection.client().product.clone();
@@ -64,7 +69,7 @@ async fn log_in(
     connection: &mut Connection,
     login: Login,
     info: &ConnectionInfo,
-    subject: Option<String>,
+    certified: Option<String>,
     wire: &mut Wire,
 ) -> Result<User, Ending> {
     server.metrics.logins.add(1);
@@ -74,7 +79,7 @@ async fn log_in(
         connection.refuse(&mut wire.output);
         return Err(Ending::UnreadableLogin(mechanism));
     };
-    match server.authenticator.authenticate(Claim { credentials, peer: info.peer, subject }).await {
+    match server.authenticator.authenticate(Claim { credentials, peer: info.peer, certified }).await {
         Ok(user) => {
             connection.admit(&user.name, &mut wire.output);
             Ok(user)
@@ -107,6 +112,10 @@ fn enter(
         Ok(found) => found,
         Err(error) => return Err(refuse(&mut connection, error.into())),
     };
+    if let Err(error) = server.check_connection_limits(access.user(), &found.name) {
+        return Err(refuse(&mut connection, error.into()));
+    }
+    connection.limit_channels(Box::new(server.channel_gate(access.user().clone(), info.number)));
     let Some(link) = server.shards.connect() else {
         let fault = Fault::internal_error("this node is cut off from its cluster; try another node");
         return Err(refuse(&mut connection, fault));
@@ -143,7 +152,7 @@ pub(super) async fn renew(
     info: &ConnectionInfo,
     wire: &mut Wire,
 ) {
-    let claim = Claim { credentials, peer: info.peer, subject: None };
+    let claim = Claim { credentials, peer: info.peer, certified: None };
     match server.authenticator.authenticate(claim).await {
         Ok(_) => session.connection.renew(&mut wire.output),
         Err(why) => {

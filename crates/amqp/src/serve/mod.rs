@@ -2,7 +2,9 @@
 
 mod client;
 mod handshake;
+mod limits;
 mod registry;
+mod security;
 mod wire;
 
 use std::net::SocketAddr;
@@ -10,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use catalog::Catalog;
 use runtime::{BoxStream, Listener, Pool, Runtime, Security};
 use shards::Shards;
@@ -17,12 +20,16 @@ use tokio::sync::Notify;
 
 use self::registry::Registry;
 pub use self::registry::{ConnectionInfo, ConnectionState};
+use self::security::Handshakes;
 use crate::alarms::Alarms;
 use crate::auth::Authenticator;
 use crate::broker::ReplyBoxes;
+use crate::colleagues::Colleagues;
 use crate::config::Config;
 use crate::ending::Ending;
 use crate::metrics::Metrics;
+use crate::note::{Note, YES};
+use crate::usage::Usages;
 
 /// After a failure to accept (no file descriptors left, most likely) the listener rests that long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -43,8 +50,11 @@ pub struct Server {
     pub(crate) config: Arc<Config>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) alarms: Alarms,
+    colleagues: Arc<dyn Colleagues>,
+    usages: Usages,
     pub(crate) reply_boxes: Arc<ReplyBoxes>,
     registry: Registry,
+    handshakes: Handshakes,
     stopping: AtomicBool,
     stop: Notify,
     /// A connection has ended and may have left queues behind.
@@ -58,8 +68,10 @@ impl Server {
         catalog: Arc<Catalog>,
         shards: Arc<Shards>,
         authenticator: Arc<dyn Authenticator>,
+        colleagues: Arc<dyn Colleagues>,
         config: Config,
     ) -> Arc<Self> {
+        let handshakes = Handshakes::new(config.tls_handshakes_max);
         Arc::new(Self {
             runtime,
             catalog,
@@ -68,12 +80,27 @@ impl Server {
             config: Arc::new(config),
             metrics: Arc::default(),
             alarms: Alarms::default(),
-            reply_boxes: Arc::default(),
+            reply_boxes: Arc::new(ReplyBoxes::new(Arc::clone(&colleagues))),
+            colleagues,
+            usages: Usages::default(),
             registry: Registry::default(),
+            handshakes,
             stopping: AtomicBool::new(false),
             stop: Notify::new(),
             left_over: Notify::new(),
         })
+    }
+
+    /// Answers what another node's front end says. Nothing is the answer to what is no question.
+    pub fn handle_note(&self, from: u64, note: Bytes) -> Bytes {
+        match Note::decode(note) {
+            Some(Note::Shortage(shortage)) => self.alarms.hear(from, shortage, self.runtime.clock.now()),
+            Some(Note::Usage(usage)) => self.usages.hear(from, usage, self.runtime.clock.now()),
+            Some(Note::Reply(reply)) => self.reply_boxes.put(reply),
+            Some(Note::IsThere(address)) if self.reply_boxes.is_here(&address) => return YES,
+            Some(Note::IsThere(_)) | None => {}
+        }
+        Bytes::new()
     }
 
     /// What it has done so far.
@@ -86,7 +113,15 @@ impl Server {
         &self.config.cluster_name
     }
 
-    /// What the node is short of, to be set by whoever watches that.
+    /// Tells the other nodes what this one is short of, and forgets what they have said too long ago. To be called every second.
+    pub fn share_alarms(&self) {
+        if let Some(shortage) = self.alarms.pass(self.runtime.clock.now()) {
+            let note = Note::Shortage(shortage).encode();
+            self.colleagues.others().into_iter().for_each(|node| self.colleagues.tell(node, note.clone()));
+        }
+    }
+
+    /// What the nodes are short of; this one's is to be set by whoever watches that.
     pub fn alarms(&self) -> &Alarms {
         &self.alarms
     }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::usage::Counted;
+
 /// All connections, in the order in which they were accepted.
 #[derive(Default)]
 pub(crate) struct Registry {
@@ -47,6 +49,12 @@ pub struct ConnectionState {
     pub user: Option<String>,
     /// The virtual host.
     pub vhost: Option<String>,
+    /// Whether it is encrypted.
+    pub is_secure: bool,
+    /// The subject of the certificate that the client has shown, as RabbitMQ writes names.
+    pub certificate: Option<String>,
+    /// How the client has said who it is.
+    pub mechanism: Option<&'static str>,
     /// The name that the client gave it.
     pub name: Option<String>,
     /// The client's product.
@@ -116,6 +124,24 @@ impl Registry {
 
     pub(crate) fn all(&self) -> Vec<Arc<ConnectionInfo>> {
         self.shared.state.lock().connections.values().cloned().collect()
+    }
+
+    /// How much somebody has on connections that are open, without one of them.
+    pub(crate) fn count(&self, counted: Counted, whose: &str, without: Option<u64>) -> u64 {
+        let state = self.shared.state.lock();
+        let counted = state.connections.values().filter(|it| Some(it.number) != without).map(|it| {
+            let state = it.state.lock();
+            let name = match counted {
+                Counted::UserConnections | Counted::UserChannels => &state.user,
+                Counted::VhostConnections => &state.vhost,
+            };
+            match counted {
+                _ if state.vhost.is_none() || name.as_deref() != Some(whose) => 0,
+                Counted::UserChannels => state.channels as u64,
+                Counted::UserConnections | Counted::VhostConnections => 1,
+            }
+        });
+        counted.sum()
     }
 
     /// Completes when there is no connection.

@@ -169,22 +169,28 @@ impl Client {
 
     /// Up to connection.tune, or what came instead.
     pub async fn log_in(&mut self, user: &str, password: &str) -> Option<Got> {
+        self.log_in_by("PLAIN", ["\0", user, "\0", password].concat().as_bytes()).await.1
+    }
+
+    /// The mechanisms that are offered, and what came of this one.
+    pub async fn log_in_by(&mut self, mechanism: &str, response: &[u8]) -> (String, Option<Got>) {
         self.write(&PROTOCOL_HEADER).await;
-        self.expect("connection.start").await;
+        let start = self.expect("connection.start").await;
+        let Method::ConnectionStart(start) = start.method() else { panic!() };
+        let offered = String::from_utf8(start.mechanisms.to_vec()).unwrap();
         let capabilities = TableBuf::new()
             .with("authentication_failure_close", true)
             .with("consumer_cancel_notify", true)
             .with("connection.blocked", true);
         let client_properties = TableBuf::new().with("capabilities", capabilities.as_table());
-        let response = ["\0", user, "\0", password].concat();
         let start_ok = connection::StartOk {
             client_properties: client_properties.as_table(),
-            mechanism: ShortStr::from_static("PLAIN"),
-            response: Secret(response.as_bytes()),
+            mechanism: mechanism.try_into().unwrap(),
+            response: Secret(response),
             locale: ShortStr::from_static("en_US"),
         };
         self.send(0, start_ok).await;
-        self.next().await
+        (offered, self.next().await)
     }
 
     pub async fn open(&mut self, user: &str, password: &str, vhost: &str) {

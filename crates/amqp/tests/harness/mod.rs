@@ -3,14 +3,17 @@
 
 mod client;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
 
-use amqp::{CatalogUsers, Config, Server, Terms};
+use amqp::{CatalogUsers, Colleagues, Config, Server, Terms};
+use bytes::Bytes;
 use catalog::{Catalog, CatalogConfig};
 pub use client::{Channel, Client, Got, properties};
 use control::{Control, ControlConfig};
+use parking_lot::Mutex;
 use runtime::disk::sim::SimDisk;
-use runtime::{Runtime, SeededEntropy, SystemClock, SystemNetwork, Task, TokioPools};
+use runtime::{BoxFuture, Runtime, SeededEntropy, SystemClock, SystemNetwork, Task, TokioPools};
 use shards::{FrameStore, Replica, Shards};
 use streams::Owner;
 use tokio::sync::watch;
@@ -30,6 +33,41 @@ pub struct Node {
 pub struct Cluster {
     pub control: Arc<control::loopback::Loopback>,
     pub shards: Vec<Arc<shards::Loopback>>,
+    servers: Arc<Servers>,
+}
+
+/// The front ends of a cluster, by node.
+type Servers = Mutex<BTreeMap<u64, Weak<Server>>>;
+
+/// They hear each other at once.
+struct Neighbours {
+    own: u64,
+    servers: Arc<Servers>,
+}
+
+impl Neighbours {
+    fn find(&self, node: u64) -> Option<Arc<Server>> {
+        self.servers.lock().get(&node)?.upgrade()
+    }
+}
+
+impl Colleagues for Neighbours {
+    fn own(&self) -> u64 {
+        self.own
+    }
+
+    fn others(&self) -> Vec<u64> {
+        self.servers.lock().keys().copied().filter(|node| *node != self.own).collect()
+    }
+
+    fn tell(&self, node: u64, note: Bytes) {
+        self.find(node).map(|server| server.handle_note(self.own, note));
+    }
+
+    fn ask(&self, node: u64, note: Bytes) -> BoxFuture<'static, Option<Bytes>> {
+        let answer = self.find(node).map(|server| server.handle_note(self.own, note));
+        Box::pin(std::future::ready(answer))
+    }
 }
 
 /// Consumers go with the sessions of their nodes.
@@ -68,7 +106,7 @@ impl Cluster {
         let runtime = runtime(99);
         let control = control::loopback::Loopback::new(runtime.clone());
         let shards = (0..SHARDS).map(|_| shards::Loopback::new(runtime.clone())).collect();
-        Self { control, shards }
+        Self { control, shards, servers: Arc::default() }
     }
 
     /// A node of it.
@@ -103,7 +141,10 @@ impl Cluster {
         let ending = Arc::clone(&plane);
         tasks.push(runtime.spawn(runtime::Pool::Clients, async move { ending.follow_owner().await }));
         let users = Arc::new(CatalogUsers(Arc::clone(&catalog)));
-        let server = Server::new(runtime.clone(), Arc::clone(&catalog), Arc::clone(&plane), users, config);
+        let neighbours = Arc::new(Neighbours { own: number, servers: Arc::clone(&self.servers) });
+        let (of_catalog, of_plane) = (Arc::clone(&catalog), Arc::clone(&plane));
+        let server = Server::new(runtime.clone(), of_catalog, of_plane, users, neighbours, config);
+        self.servers.lock().insert(number, Arc::downgrade(&server));
         for replica in replicas {
             tasks.push(runtime.spawn(runtime::Pool::Clients, Arc::clone(&server).look_after(replica)));
         }
@@ -137,6 +178,13 @@ impl Node {
     pub fn dial_with(&self, pipe_bytes: usize) -> Client {
         let (near, far) = tokio::io::duplex(pipe_bytes);
         self.server.accept(Box::new(far), "127.0.0.1:5000".parse().unwrap(), Terms::default());
+        Client::new(Box::new(near))
+    }
+
+    /// One that comes from there, through a listener with these terms.
+    pub fn dial_from(&self, peer: &str, terms: Terms) -> Client {
+        let (near, far) = tokio::io::duplex(1 << 20);
+        self.server.accept(Box::new(far), peer.parse().unwrap(), terms);
         Client::new(Box::new(near))
     }
 

@@ -12,6 +12,7 @@ use super::{Declared, Plan, RESERVED, Then, check, check_name, create};
 use crate::arguments::Arguments;
 use crate::catalog::Catalog;
 use crate::error::{CatalogError, Resource};
+use crate::limits::Limit;
 use crate::name::Name;
 use crate::options::{BadArgument, QueueOptions, QueueType};
 use crate::place::Place;
@@ -155,6 +156,12 @@ impl Topology {
         if let Some(there) = vhost.queue(name) {
             check_same(there, asking)?;
             return Ok(Some(Plan::Done(Declared { value: Arc::clone(there), created: false })));
+        }
+        if let Some(max) = vhost.record.limits.max(Limit::MaxQueues)
+            && vhost.queues.len() as u64 >= max
+        {
+            let (queue, vhost) = (name.clone(), vhost.name.clone());
+            return Err(CatalogError::TooManyQueues { queue, vhost, max });
         }
         let Some(id) = asking.id else { return Ok(None) };
         let spec = asking.spec;

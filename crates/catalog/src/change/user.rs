@@ -5,6 +5,7 @@ use tree::{ANY_VERSION, CreateMode, SubOperation};
 use super::{Plan, check, check_name, create_at, data, delete, secret, set};
 use crate::catalog::Catalog;
 use crate::error::CatalogError;
+use crate::limits::Limit;
 use crate::name::Name;
 use crate::permission::{Permission, TopicPermission};
 use crate::place::Place;
@@ -44,8 +45,36 @@ impl Catalog {
     pub async fn put_user(&self, name: &Name, spec: &UserSpec) -> Result<bool, CatalogError> {
         check_name(name)?;
         self.change(|topology| {
-            let there = topology.user(name).is_some();
-            Ok(Plan::commit(vec![put_secret(&Place::User(name.clone()), &spec.record(), there)], !there))
+            let place = Place::User(name.clone());
+            Ok(match topology.user(name) {
+                None => Plan::commit(vec![put_secret(&place, &spec.record(), false)], true),
+                Some(there) => {
+                    let record = spec.record().limited(there.limits.clone());
+                    Plan::commit(vec![set(&place, &record, there.version)], false)
+                }
+            })
+        })
+        .await
+    }
+
+    /// Limits how much a user may have, or lifts a limit.
+    ///
+    /// # Errors
+    /// [`CatalogError::Unknown`]; or those of the control plane.
+    pub async fn set_user_limit(
+        &self,
+        name: &Name,
+        limit: Limit,
+        number: Option<i64>,
+    ) -> Result<(), CatalogError> {
+        self.change(|topology| {
+            let there = topology.user(name).ok_or_else(|| unknown("user", name))?;
+            let limits = there.limits.with(limit, number);
+            if limits == there.limits {
+                return Ok(Plan::Done(()));
+            }
+            let record = there.record().limited(limits);
+            Ok(Plan::commit(vec![set(&Place::User(name.clone()), &record, there.version)], ()))
         })
         .await
     }

@@ -9,6 +9,7 @@ use crate::arguments::Arguments;
 use crate::catalog::Catalog;
 use crate::error::CatalogError;
 use crate::exchange::{Exchange, ExchangeKind, PREDECLARED, Record};
+use crate::limits::{Limit, Limits};
 use crate::name::Name;
 use crate::place::{FORMAT, Place, VHOST_DIRECTORIES};
 use crate::queue::Queue;
@@ -32,8 +33,14 @@ impl VhostSpec {
             description: self.description.clone(),
             tags: self.tags.clone(),
             default_queue_type: self.default_queue_type.clone(),
+            limits: Limits::default(),
             deleting: false,
         }
+    }
+
+    /// What the znode of one that is there is to hold.
+    fn record_over(&self, there: &VhostRecord) -> VhostRecord {
+        VhostRecord { limits: there.limits.clone(), ..self.record() }
     }
 }
 
@@ -53,11 +60,34 @@ impl Catalog {
             Some(there) if there.record.deleting => {
                 Err(CatalogError::Contended(format!("virtual host '{name}', which is being deleted,")))
             }
-            Some(there) if there.record == spec.record() => Ok(Plan::Done(false)),
+            Some(there) if there.record == spec.record_over(&there.record) => Ok(Plan::Done(false)),
             Some(there) => {
                 let place = Place::Vhost(name.clone());
-                Ok(Plan::commit(vec![set(&place, &spec.record(), there.version)], false))
+                let record = spec.record_over(&there.record);
+                Ok(Plan::commit(vec![set(&place, &record, there.version)], false))
             }
+        })
+        .await
+    }
+
+    /// Limits how much there may be of a virtual host or in it, or lifts a limit.
+    ///
+    /// # Errors
+    /// [`CatalogError::NoVhost`]; or those of the control plane.
+    pub async fn set_vhost_limit(
+        &self,
+        name: &Name,
+        limit: Limit,
+        number: Option<i64>,
+    ) -> Result<(), CatalogError> {
+        self.change(|topology| {
+            let vhost = topology.entered(name)?;
+            let limits = vhost.record.limits.with(limit, number);
+            if limits == vhost.record.limits {
+                return Ok(Plan::Done(()));
+            }
+            let record = VhostRecord { limits, ..vhost.record.clone() };
+            Ok(Plan::commit(vec![set(&Place::Vhost(name.clone()), &record, vhost.version)], ()))
         })
         .await
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::binding::Binding;
 use crate::destination::{Destination, DestinationName};
 use crate::exchange::Exchange;
+use crate::limits::Limits;
 use crate::map::Map;
 use crate::name::Name;
 use crate::permission::{Permission, TopicPermission};
@@ -51,6 +52,9 @@ pub struct VhostRecord {
     /// The type of queues that are declared without one, for tools that ask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_queue_type: Option<String>,
+    /// How much there may be of it and in it.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
     /// On its way out: nothing can be made in it any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) deleting: bool,

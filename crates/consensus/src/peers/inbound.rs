@@ -19,6 +19,7 @@ use super::network::append_answer;
 use super::registry::Greeter;
 use crate::group::{GroupCore, Groups};
 use crate::identity::NodeId;
+use crate::notes::Inbox;
 use crate::raft::{
     Malformed, Types, entry_from_wire, log_id_from_wire, log_id_to_wire, required_vote, vote_to_wire,
 };
@@ -40,6 +41,7 @@ pub(crate) async fn run_listener(
     mut listener: Box<dyn Listener>,
     greeter: Arc<Greeter>,
     groups: Arc<Groups>,
+    inbox: Arc<Inbox>,
 ) {
     let mut connections: Vec<Task> = Vec::new();
     // A node that is refused knocks again and again, on every lane.
@@ -52,11 +54,12 @@ pub(crate) async fn run_listener(
                     warn!(%address, "too many peer connections; closing the newest");
                     continue;
                 }
-                let (runtime, greeter, groups) = (runtime.clone(), greeter.clone(), groups.clone());
+                let (runtime, greeter) = (runtime.clone(), greeter.clone());
+                let (groups, inbox) = (groups.clone(), inbox.clone());
                 let (spawner, complaints) = (runtime.clone(), Arc::clone(&complaints));
                 connections.push(spawner.spawn(Pool::Consensus, async move {
                     let clock = runtime.clock.clone();
-                    if let Err(why) = serve(runtime, stream, greeter, groups).await {
+                    if let Err(why) = serve(runtime, stream, greeter, groups, inbox).await {
                         if complaints.is_due(why.to_string(), clock.now()) {
                             warn!(%address, %why, "peer connection ended");
                         } else {
@@ -80,6 +83,7 @@ async fn serve(
     stream: BoxStream,
     greeter: Arc<Greeter>,
     groups: Arc<Groups>,
+    inbox: Arc<Inbox>,
 ) -> Result<(), AnyError> {
     let (reader, mut writer) = tokio::io::split(stream);
     let mut reader = FrameReader::new(reader);
@@ -95,6 +99,7 @@ async fn serve(
         lane,
         greeter,
         groups,
+        inbox,
         answers,
         streams: BTreeMap::new(),
         begun: BegunStreams::default(),
@@ -113,6 +118,7 @@ struct Connection {
     lane: Lane,
     greeter: Arc<Greeter>,
     groups: Arc<Groups>,
+    inbox: Arc<Inbox>,
     answers: mpsc::Sender<wire::Frame>,
     /// Append streams that are open.
     streams: BTreeMap<u64, AppendStream>,
@@ -147,6 +153,10 @@ impl Connection {
         while let Some(frame) = clock.timeout(SILENCE_MAX, reader.next::<wire::Frame>()).await?? {
             match frame.body {
                 Some(Body::Starts(starts)) => self.greeter.learn(&starts),
+                Some(Body::Note(note)) => {
+                    let answer = self.inbox.handle(self.peer, note.body);
+                    self.answer(frame.group, frame.call, answer).await;
+                }
                 Some(body) => self.handle(frame.group, frame.call, body).await?,
                 // A probe. With a full queue there is enough on its way that shows that this node is there.
                 None => drop(self.answers.try_send(frame)),

@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use parking_lot::Mutex;
 use runtime::{BoxStream, Clock, Pool, Runtime, Task};
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, info, warn};
 
@@ -122,15 +123,29 @@ impl Link {
 
     /// Sends a request and waits for its answer; the caller sets the deadline.
     pub(crate) async fn call(&self, group: u32, body: Body) -> Result<Body, CallError> {
-        let queue = self.queue()?;
-        let (call, answer): (u64, oneshot::Receiver<Body>) = self.shared.calls.once();
-        let open = OpenCall { shared: self.shared.clone(), call, queue, group };
+        let (open, answer) = self.open_once(group)?;
         open.send(body).await?;
-        match answer.await {
-            Ok(Body::Failure(failure)) => Err(CallError::Failed(failure.reason)),
-            Ok(body) => Ok(body),
-            Err(_) => Err(CallError::Lost),
-        }
+        answered(answer).await
+    }
+
+    /// Sends a request at once, if there is room. What it gives waits for the answer; the caller sets the deadline.
+    pub(crate) fn begin(
+        &self,
+        group: u32,
+        body: Body,
+    ) -> Result<impl Future<Output = Result<Body, CallError>> + Send + use<>, CallError> {
+        let (open, answer) = self.open_once(group)?;
+        open.send_now(body)?;
+        Ok(async move {
+            let _open = open;
+            answered(answer).await
+        })
+    }
+
+    fn open_once(&self, group: u32) -> Result<(OpenCall, oneshot::Receiver<Body>), CallError> {
+        let queue = self.queue()?;
+        let (call, answer) = self.shared.calls.once();
+        Ok((OpenCall { shared: self.shared.clone(), call, queue, group }, answer))
     }
 
     /// Opens a call of many messages and answers.
@@ -150,6 +165,14 @@ impl OpenCall {
         self.queue.send(frame).await.map_err(|_| CallError::Lost)
     }
 
+    fn send_now(&self, body: Body) -> Result<(), CallError> {
+        let frame = wire::Frame { group: self.group, call: self.call, body: Some(body) };
+        self.queue.try_send(frame).map_err(|error| match error {
+            TrySendError::Full(_) => CallError::Busy,
+            TrySendError::Closed(_) => CallError::Lost,
+        })
+    }
+
     /// Tells the other side that no more comes, if there is room to say so.
     pub(crate) fn end(&self) {
         let body = Some(Body::StreamEnd(wire::StreamEnd {}));
@@ -161,6 +184,14 @@ impl OpenCall {
 impl Drop for OpenCall {
     fn drop(&mut self) {
         self.shared.calls.forget(self.call);
+    }
+}
+
+async fn answered(answer: oneshot::Receiver<Body>) -> Result<Body, CallError> {
+    match answer.await {
+        Ok(Body::Failure(failure)) => Err(CallError::Failed(failure.reason)),
+        Ok(body) => Ok(body),
+        Err(_) => Err(CallError::Lost),
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) enum Lane {
     Control = 0,
     /// Entries from leaders.
     Log = 1,
-    /// Commands on their way to leaders.
+    /// Commands on their way to leaders, and notes of the nodes above.
     Proposals = 2,
     /// Snapshots.
     Snapshots = 3,
@@ -47,6 +47,9 @@ pub(crate) enum CallError {
     /// There is no connection.
     #[error("not connected")]
     NotConnected,
+    /// Too much is on its way there.
+    #[error("too much is on its way there")]
+    Busy,
     /// The connection broke while the answer was awaited.
     #[error("connection lost")]
     Lost,

@@ -134,7 +134,9 @@ impl GroupNetwork {
 fn rpc_error(error: CallError) -> RpcError {
     match error {
         CallError::NotConnected => Unreachable::new(&error).into(),
-        CallError::Lost | CallError::TimedOut | CallError::Failed(_) => NetworkError::new(&error).into(),
+        CallError::Busy | CallError::Lost | CallError::TimedOut | CallError::Failed(_) => {
+            NetworkError::new(&error).into()
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use consensus::recovery::{self, Remains};
 use consensus::{
     ClusterId, Config, Consensus, ConsensusError, Entrance, Group, GroupId, GroupSetup, Join, Level, Member,
-    NodeId,
+    NodeId, Notes,
 };
 use journal::Journal;
 use parking_lot::Mutex;
@@ -50,6 +50,10 @@ impl Running {
     /// The level with each entry that had commands.
     pub(crate) fn levels(&self) -> Vec<u32> {
         self.recorder.lock().levels.clone()
+    }
+
+    pub(crate) fn notes(&self) -> &Notes {
+        self.consensus.notes()
     }
 
     pub(crate) fn restores(&self) -> u64 {

@@ -39,6 +39,8 @@ pub trait Disk: Send + Sync {
     fn remove<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<()>>;
     /// Makes the names in a folder durable.
     fn sync_dir<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, io::Result<()>>;
+    /// Bytes that files in a folder and beside it may still take.
+    fn free_bytes<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, io::Result<u64>>;
     /// Takes an exclusive lock, held until the returned value is dropped or the process ends; `WouldBlock` if another process has it.
     fn lock<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Box<dyn Send + Sync>>>;
 }

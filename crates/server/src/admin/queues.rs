@@ -5,10 +5,12 @@
 
 use std::fmt::Write;
 
+use amqp::Resource;
 use metrics::{counter, gauge};
 use streams::Stats;
 
 use crate::data::DataPlane;
+use crate::data::shortage::queue_bytes;
 use crate::node::Parts;
 
 /// How much is said of queues.
@@ -36,6 +38,7 @@ pub(super) fn put(parts: &Parts, data: &DataPlane, detail: Detail) {
     gauge!("rabbitmq_identity_info", &labels).set(1.0);
     let labels = [("product_name", "Quorate"), ("product_version", env!("CARGO_PKG_VERSION"))];
     gauge!("rabbitmq_build_info", &labels).set(1.0);
+    put_alarms(data);
     put_clients(data);
     put_messages(data.amqp.metrics());
     let sums = sums(data);
@@ -45,6 +48,25 @@ pub(super) fn put(parts: &Parts, data: &DataPlane, detail: Detail) {
         gauge!("rabbitmq_queue_messages_ready").set(sums.ready as f64);
         gauge!("rabbitmq_queue_messages_unacked").set(sums.unacked as f64);
         gauge!("rabbitmq_queue_messages").set((sums.ready + sums.unacked) as f64);
+    }
+}
+
+/// What has no limit shows none.
+fn put_alarms(data: &DataPlane) {
+    let own = data.amqp.alarms().own();
+    let is_set = |resource| f64::from(u8::from(own.contains(&resource)));
+    gauge!("rabbitmq_alarms_memory_used_watermark").set(is_set(Resource::Memory));
+    gauge!("rabbitmq_alarms_free_disk_space_watermark").set(is_set(Resource::Disk));
+    gauge!("quorate_queue_bytes").set(queue_bytes(&data.shards) as f64);
+    let limits = data.shortage.limits;
+    gauge!("rabbitmq_disk_space_available_limit_bytes").set(limits.disk_free_bytes as f64);
+    for (name, bytes) in [
+        ("quorate_queue_bytes_max", limits.queue_bytes),
+        ("rabbitmq_disk_space_available_bytes", data.shortage.disk_free_bytes()),
+    ] {
+        if let Some(bytes) = bytes {
+            gauge!(name).set(bytes as f64);
+        }
     }
 }
 
@@ -60,6 +82,8 @@ fn put_clients(data: &DataPlane) {
         ("rabbitmq_connections_closed_total", metrics.connections_closed.get()),
         ("rabbitmq_channels_opened_total", metrics.channels_opened.get()),
         ("rabbitmq_channels_closed_total", metrics.channels_closed.get()),
+        ("quorate_amqp_tls_handshakes_refused_total", metrics.tls_handshakes_refused.get()),
+        ("quorate_amqp_tls_handshakes_failed_total", metrics.tls_handshakes_failed.get()),
         ("rabbitmq_auth_attempts_total", logins.0),
         ("rabbitmq_auth_attempts_failed_total", logins.1),
         ("rabbitmq_auth_attempts_succeeded_total", logins.0.saturating_sub(logins.1)),

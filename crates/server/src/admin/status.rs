@@ -17,6 +17,8 @@ pub(super) struct Status {
     level_max: u32,
     ready: bool,
     zxid: String,
+    /// What this node is short of, so that publishers of the whole cluster are held up: `memory`, `disk`.
+    alarms: Vec<&'static str>,
     /// The control plane's group first, then the shards that are open here.
     groups: Vec<Group>,
     /// How the leaders of the shards are spread; null where no queues are served.
@@ -85,6 +87,7 @@ impl Status {
             level_max: stated_level(parts),
             ready: parts.not_ready().is_none(),
             zxid: format!("{:#x}", parts.control.zxid().0),
+            alarms: alarms(parts),
             groups: groups.iter().map(|group| Group::of(parts, group.status())).collect(),
             shard_leaders: parts.data.as_deref().map(|data| ShardLeaders::of(parts, data)),
         }
@@ -101,6 +104,11 @@ impl ShardLeaders {
             waits_for: data.spreading.waits_for.lock().clone(),
         }
     }
+}
+
+fn alarms(parts: &Parts) -> Vec<&'static str> {
+    let own = parts.data.as_ref().map(|data| data.amqp.alarms().own()).unwrap_or_default();
+    own.into_iter().map(amqp::Resource::name).collect()
 }
 
 /// What a node is to its group; a node that no group knows yet is joining.

@@ -11,6 +11,29 @@ use super::{ConfigError, FileSettings, wrong};
 const TREE_SHARE: u64 = 2;
 /// Likewise the watches.
 const WATCH_SHARE: u64 = 8;
+/// Likewise what queues keep in memory.
+const QUEUE_SHARE: u64 = 4;
+
+/// A checkpoint of every shard fits into it, and the journal beside.
+const DISK_FREE_MIN: u64 = 256 << 20;
+
+/// What a node must have; where it has not, those who publish are held up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlarmLimits {
+    /// The most bytes of memory that what queues keep there may take; `None`: any.
+    pub queue_bytes: Option<u64>,
+    /// The least bytes that must be free where the data are. Default 256 MiB.
+    pub disk_free_bytes: u64,
+}
+
+impl AlarmLimits {
+    pub(super) fn of(settings: &FileSettings) -> Self {
+        Self {
+            queue_bytes: settings.queue_bytes_max.filter(|bytes| *bytes > 0),
+            disk_free_bytes: settings.disk_free_min.unwrap_or(DISK_FREE_MIN),
+        }
+    }
+}
 
 /// The least that `request-bytes-max` can be: a request to open a session takes about 50.
 const REQUEST_BYTES_MIN: usize = 1 << 10;
@@ -47,6 +70,7 @@ impl FileSettings {
         if let Some(bytes) = bytes {
             self.tree_bytes_max.get_or_insert(bytes / TREE_SHARE);
             self.watch_bytes_max.get_or_insert(bytes / WATCH_SHARE);
+            self.queue_bytes_max.get_or_insert(bytes / QUEUE_SHARE);
         }
         self
     }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use consensus::{Join, Member, NodeId};
-pub use limits::ConnectionLimits;
+pub use limits::{AlarmLimits, ConnectionLimits};
 pub use settings::FileSettings;
 pub use threads::Threads;
 
@@ -66,13 +66,15 @@ pub struct Config {
     pub words: Vec<zookeeper::Word>,
     /// Listener for ZooKeeper clients over TLS.
     pub zookeeper_tls: Listen,
-    /// What TLS listeners show clients, and ask of them. Present if there is one.
+    /// What listeners over TLS show clients, and ask of them. Present if there is one.
     pub tls: Option<tls::ServerFiles>,
     /// Clients' connections that there may be.
     pub connections: ConnectionLimits,
     /// How much memory what clients put into this node may take: the tree and the watches. Default none here; a process gets
     /// its own from [`FileSettings::with_memory`].
     pub memory: control::MemoryLimits,
+    /// What this node must have for those who publish to go on.
+    pub alarms: AlarmLimits,
     /// The largest request of a ZooKeeper client, in bytes, 1 KiB to 32 MiB. Default 1 MiB less a byte, as ZooKeeper's
     /// `jute.maxbuffer`. Should be the same on all nodes.
     pub request_bytes_max: usize,
@@ -83,6 +85,10 @@ pub struct Config {
     pub super_digest: Option<String>,
     /// Listener for AMQP 0-9-1 clients.
     pub amqp: Listen,
+    /// Listener for AMQP 0-9-1 clients over TLS.
+    pub amqp_tls: Listen,
+    /// Which users clients' certificates are for. Default the whole subject, as RabbitMQ's `ssl_cert_login_from`.
+    pub amqp_certificate_name: amqp::CertificateName,
     /// How many shards a cluster gets that has none yet, once one of its nodes serves messages. 1 to 256. Default 4.
     pub shards: u32,
     /// How many nodes vote in each shard of a cluster that gets its first, 1 to 9. Default 3. The others follow it.
@@ -184,12 +190,15 @@ impl Config {
         reject_unbuilt(&settings)?;
         let connections = ConnectionLimits::of(&settings);
         let memory = limits::memory(&settings);
+        let alarms = AlarmLimits::of(&settings);
         let request_bytes_max = limits::request_bytes_max(&settings)?;
         let super_digest = settings.super_digest.clone().map(parse_digest).transpose()?;
         let peer_tls = tls_files::peers(&settings)?;
         let tls = tls_files::server(&settings)?;
         let zookeeper_tls = parse_listen("zookeeper-tls", settings.zookeeper_tls.clone(), "off")?;
         tls_files::check_listener("zookeeper-tls", &zookeeper_tls, tls.as_ref())?;
+        let amqp_tls = parse_listen("amqp-tls", settings.amqp_tls.clone(), "off")?;
+        tls_files::check_listener("amqp-tls", &amqp_tls, tls.as_ref())?;
         let named = settings.cluster.as_deref().map(parse_cluster).transpose()?;
         let own_address =
             named.iter().flatten().find(|(id, _)| *id == node).map(|(_, address)| address.clone());
@@ -248,10 +257,13 @@ impl Config {
             tls,
             connections,
             memory,
+            alarms,
             request_bytes_max,
             enforce_quotas: settings.enforce_quotas.unwrap_or(false),
             super_digest,
             amqp: parse_listen("amqp", settings.amqp, DEFAULT_AMQP)?,
+            amqp_tls,
+            amqp_certificate_name: tls_files::certificate_name(settings.amqp_cert_login_from)?,
             shards: limits::shards(settings.shards)?,
             replication_factor: limits::replication_factor(settings.replication_factor)?,
             admin: parse_listen("admin", settings.admin, DEFAULT_ADMIN)?,

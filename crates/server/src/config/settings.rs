@@ -82,6 +82,12 @@ pub struct FileSettings {
     /// Bytes of memory that the watches of this node's clients may take; 0: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watch_bytes_max: Option<u64>,
+    /// Bytes of memory that what queues keep there may take; 0: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_bytes_max: Option<u64>,
+    /// Bytes that must be free where the data are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_free_min: Option<u64>,
     /// Bytes of the largest request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_bytes_max: Option<usize>,
@@ -94,6 +100,12 @@ pub struct FileSettings {
     /// Listener for AMQP 0-9-1 clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amqp: Option<String>,
+    /// Listener for AMQP 0-9-1 clients over TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amqp_tls: Option<String>,
+    /// Which users clients' certificates are for: `distinguished_name` or `common_name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amqp_cert_login_from: Option<String>,
     /// How many shards a cluster gets that has none yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shards: Option<u32>,
@@ -121,7 +133,7 @@ pub struct FileSettings {
 }
 
 /// The keys that the environment may set.
-const KEYS: [&str; 35] = [
+const KEYS: [&str; 39] = [
     "data-dir",
     "node-id",
     "cluster",
@@ -145,10 +157,14 @@ const KEYS: [&str; 35] = [
     "connections-per-address-max",
     "tree-bytes-max",
     "watch-bytes-max",
+    "queue-bytes-max",
+    "disk-free-min",
     "request-bytes-max",
     "enforce-quotas",
     "super-digest",
     "amqp",
+    "amqp-tls",
+    "amqp-cert-login-from",
     "shards",
     "replication-factor",
     "kafka",

@@ -51,7 +51,7 @@ fn clients_are_sent_to_the_listener_or_to_the_host_that_other_nodes_know() {
 #[test]
 fn errors_name_the_key_the_value_and_the_fix() {
     type Case = (&'static str, fn(&mut FileSettings));
-    let cases: [Case; 27] = [
+    let cases: [Case; 29] = [
         ("request-bytes-max", |s| s.request_bytes_max = Some(1023)),
         ("request-bytes-max", |s| s.request_bytes_max = Some((32 << 20) + 1)),
         ("four-letter-words", |s| s.four_letter_words = Some("srvr,nope".into())),
@@ -83,6 +83,8 @@ fn errors_name_the_key_the_value_and_the_fix() {
             s.tls_client_auth = Some("perhaps".into());
         }),
         ("zookeeper-tls", |s| s.zookeeper_tls = Some("a:1".into())),
+        ("amqp-tls", |s| s.amqp_tls = Some("a:1".into())),
+        ("amqp-cert-login-from", |s| s.amqp_cert_login_from = Some("subject".into())),
         ("peer-tls-cert", |s| s.peer_tls_cert = Some("c".into())),
         ("peer-tls-ca", |s| s.peer_tls_ca = Some("a".into())),
     ];
@@ -119,6 +121,19 @@ fn memory_is_limited_by_what_there_is_unless_it_is_set() {
     assert_eq!(limits(None, Some(8 << 30)), of(Some(4 * gib), Some(gib)));
     assert_eq!(limits(Some(100), Some(8 << 30)), of(Some(100), Some(gib)));
     assert_eq!(limits(Some(0), Some(8 << 30)), of(None, Some(gib)));
+}
+
+#[test]
+fn queues_have_a_quarter_of_the_memory_and_the_disk_keeps_room_unless_told_otherwise() {
+    let limits = |change: fn(&mut FileSettings)| {
+        let mut settings = FileSettings::default();
+        change(&mut settings);
+        Config::from_settings(settings.with_memory(Some(8 << 30))).unwrap().alarms
+    };
+    let of = |queue_bytes, disk_free_bytes| AlarmLimits { queue_bytes, disk_free_bytes };
+    assert_eq!(limits(|_| {}), of(Some(2 << 30), 256 << 20));
+    assert_eq!(limits(|s| s.queue_bytes_max = Some(0)), of(None, 256 << 20));
+    assert_eq!(limits(|s| (s.queue_bytes_max, s.disk_free_min) = (Some(7), Some(0))), of(Some(7), 0));
 }
 
 #[test]

@@ -62,6 +62,14 @@ pub(super) fn check_listener(
     }
 }
 
+/// Which users certificates are for.
+pub(super) fn certificate_name(word: Option<String>) -> Result<amqp::CertificateName, ConfigError> {
+    let Some(word) = word else { return Ok(amqp::CertificateName::default()) };
+    amqp::CertificateName::parse(&word).ok_or_else(|| {
+        wrong("amqp-cert-login-from", word, "unknown", "give distinguished_name or common_name")
+    })
+}
+
 type Setting<'a> = (&'static str, &'a Option<PathBuf>);
 
 fn own(certificate: Setting<'_>, key: Setting<'_>) -> Result<Option<OwnFiles>, ConfigError> {

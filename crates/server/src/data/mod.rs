@@ -1,10 +1,12 @@
 //! The data plane of a node: its shards, the catalog of what lies on them, and the front ends of queues.
 
+mod colleagues;
 pub(crate) mod leaders;
 mod members;
 mod owners;
 pub(crate) mod placement;
 mod shard_group;
+pub(crate) mod shortage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,16 +17,19 @@ use consensus::{
 };
 use control::Control;
 use parking_lot::Mutex;
-use runtime::{Listener, Pool, Runtime, Security, Task};
+use runtime::{Pool, Runtime, Task};
 use shards::{FrameStore, Replica, Shards};
 use streams::Owner;
 use tokio::sync::{SetOnce, oneshot, watch};
 use tracing::{info, warn};
 
+use self::colleagues::NodeColleagues;
 use self::leaders::Spreading;
 use self::owners::NodeSessions;
 use self::shard_group::{ShardLog, ShardMachine};
+use self::shortage::Shortage;
 use crate::Config;
+use crate::listeners::AmqpDoor;
 
 /// A shard's snapshot is due after so many bytes of entries: as many lie in memory until then, and as many are read again
 /// when a node starts.
@@ -61,6 +66,7 @@ pub(crate) struct DataPlane {
     pub(crate) spreading: Arc<Spreading>,
     /// Whose consumers are gone.
     sessions: Arc<NodeSessions>,
+    pub(crate) shortage: Arc<Shortage>,
     failure: SetOnce<String>,
     tasks: Mutex<Vec<Task>>,
 }
@@ -83,19 +89,27 @@ impl DataPlane {
         let (owner, owned) = watch::channel(None);
         let shards = Shards::new(owned);
         let users = Arc::new(amqp::CatalogUsers(catalog.clone()));
+        let notes = ground.consensus.notes();
+        let own = ground.own.node;
+        let colleagues = Arc::new(NodeColleagues::new(own, ground.group.clone(), notes.clone()));
         let amqp = amqp::Server::new(
             runtime.clone(),
             catalog.clone(),
             shards.clone(),
             users,
-            amqp::Config::default(),
+            colleagues,
+            amqp::Config { certificate_name: config.amqp_certificate_name, ..amqp::Config::default() },
         );
+        colleagues::listen(notes, &amqp);
+        let shortage = Arc::new(Shortage::new(config.alarms, config.data_dir.clone()));
         let owning = follow_session(catalog.session(), owner);
         let (ending, tidying) = (shards.clone(), amqp.clone());
         let (sessions, watching) = NodeSessions::new(catalog.clone());
         let tasks = vec![
             following,
             runtime.spawn(Pool::Clients, watching),
+            runtime
+                .spawn(Pool::Clients, shortage.clone().watch(runtime.clone(), shards.clone(), amqp.clone())),
             runtime.spawn(Pool::Clients, owning),
             runtime.spawn(Pool::Clients, tidying.tidy_up()),
             runtime.spawn(Pool::Clients, async move { ending.follow_owner().await }),
@@ -108,17 +122,14 @@ impl DataPlane {
             groups: Mutex::default(),
             spreading: Arc::default(),
             sessions: Arc::new(sessions),
+            shortage,
             failure: SetOnce::new(),
             tasks: Mutex::new(tasks),
         })
     }
 
     /// Opens the shards that there are, and those that come, and serves clients once all are there.
-    pub(crate) async fn run(
-        self: Arc<Self>,
-        listener: Option<Box<dyn Listener>>,
-        security: Option<Arc<dyn Security>>,
-    ) {
+    pub(crate) async fn run(self: Arc<Self>, mut doors: Vec<AmqpDoor>) {
         self.catalog.ready().await;
         self.take_over_shards().await;
         let spread_out = self.clone();
@@ -126,7 +137,6 @@ impl DataPlane {
         let control = self.ground.group.clone();
         let groups = move || spread_out.groups();
         self.spawn(Pool::Clients, leaders::spread(clock, control, groups, self.spreading.clone()));
-        let mut serving = listener;
         let mut changes = self.catalog.changed();
         loop {
             let topology = changes.borrow_and_update().clone();
@@ -139,11 +149,12 @@ impl DataPlane {
                     return;
                 }
             }
-            if is_taken_over && let Some(listener) = serving.take() {
+            if is_taken_over && !doors.is_empty() {
                 self.catch_up().await;
                 info!(shards = self.shards.shard_count(), "serving queues");
-                let terms = amqp::Terms { security: security.clone() };
-                self.spawn(Pool::Clients, self.amqp.clone().serve(listener, terms));
+                for (listener, terms) in doors.drain(..) {
+                    self.spawn(Pool::Clients, self.amqp.clone().serve(listener, terms));
+                }
             }
             if changes.changed().await.is_err() {
                 return;

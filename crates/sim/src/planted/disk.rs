@@ -41,6 +41,10 @@ impl Disk for LyingDisk {
         self.0.sync_dir(dir)
     }
 
+    fn free_bytes<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, io::Result<u64>> {
+        self.0.free_bytes(dir)
+    }
+
     fn lock<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Box<dyn Send + Sync>>> {
         self.0.lock(path)
     }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use runtime::Subject;
 use sha1::{Digest, Sha1};
 use tree::{Identity, SessionId};
 
@@ -26,9 +27,9 @@ impl Who {
     }
 
     /// The same client, which has proved by a certificate that it is `subject`.
-    pub(crate) fn with_subject(mut self, subject: Option<String>) -> Self {
+    pub(crate) fn with_subject(mut self, subject: Option<Subject>) -> Self {
         if let Some(subject) = subject {
-            self.add(Identity::new("x509", subject));
+            self.add(Identity::new("x509", subject.x500));
         }
         self
     }

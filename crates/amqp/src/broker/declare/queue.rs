@@ -10,7 +10,7 @@ use super::Answer;
 use crate::broker::Session;
 use crate::broker::desk::Desk;
 use crate::broker::dispatch::Progress;
-use crate::broker::replies::{ADDRESS_PREFIX, PSEUDO_QUEUE};
+use crate::broker::replies::{ADDRESS_PREFIX, PSEUDO_QUEUE, Presence};
 use crate::broker::settings::settings;
 use crate::channel::ChannelRef;
 use crate::fault::Fault;
@@ -28,8 +28,7 @@ impl Session {
         let name = without_line_ends(declare.queue.as_str());
         let nowait = declare.nowait;
         if name == PSEUDO_QUEUE || name.starts_with(ADDRESS_PREFIX) {
-            self.declare_address(at, &name, nowait, out)?;
-            return Ok(Progress::Done);
+            return self.declare_address(at, method, name, nowait, out);
         }
         let desk = Arc::clone(&self.desk);
         if declare.passive {
@@ -78,17 +77,30 @@ impl Session {
     fn declare_address(
         &mut self,
         at: ChannelRef,
-        name: &str,
+        method: &Method<'_>,
+        name: String,
         nowait: bool,
         out: &mut Output,
-    ) -> Result<(), Fault> {
-        if name != PSEUDO_QUEUE && !self.reply_boxes.is_there(name) {
-            return Err(CatalogError::NotFound(self.desk.queue_resource(name)).into());
+    ) -> Result<Progress, Fault> {
+        let missing = Fault::from(CatalogError::NotFound(self.desk.queue_resource(&name)));
+        let found = match name == PSEUDO_QUEUE {
+            true => Presence::Known(true),
+            false => self.reply_boxes.find(&name),
+        };
+        let declared = Answer::Declared { name, messages: 0, consumers: 1, nowait, exclusive: None };
+        match found {
+            Presence::Known(true) => {
+                self.handle_answer(at, declared, out);
+                Ok(Progress::Done)
+            }
+            Presence::Known(false) => Err(missing),
+            Presence::Asked(found) => {
+                self.start_method(at, method, async move {
+                    if found.await { Ok(declared) } else { Err(missing) }
+                });
+                Ok(Progress::Busy)
+            }
         }
-        if !nowait {
-            self.answer_declared(at, name, 0, 1, out);
-        }
-        Ok(())
     }
 
     pub(super) fn delete_queue(

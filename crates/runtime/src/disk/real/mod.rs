@@ -64,6 +64,14 @@ impl Disk for SystemDisk {
         off_thread(dir, |dir| open_to_read(dir)?.sync_all())
     }
 
+    fn free_bytes<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, io::Result<u64>> {
+        off_thread(dir, |dir| {
+            let found = rustix::fs::statvfs(dir)?;
+            // What is kept back for the superuser is not for us.
+            Ok(found.f_bavail.saturating_mul(found.f_frsize))
+        })
+    }
+
     fn lock<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Box<dyn Send + Sync>>> {
         off_thread(path, |path| {
             let mut options = std::fs::OpenOptions::new();

@@ -31,6 +31,15 @@ fn reads_back_what_was_written_in_many_parts() {
 }
 
 #[test]
+fn a_file_system_has_room() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(SystemDisk.free_bytes(dir.path()).await.unwrap() > 1 << 20);
+        assert!(SystemDisk.free_bytes(&dir.path().join("none")).await.is_err());
+    });
+}
+
+#[test]
 fn allocated_space_reads_as_zeros_and_set_len_cuts() {
     run(async {
         let dir = tempfile::tempdir().unwrap();

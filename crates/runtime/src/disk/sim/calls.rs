@@ -73,6 +73,17 @@ impl Disk for SimDisk {
         })
     }
 
+    fn free_bytes<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, io::Result<u64>> {
+        Box::pin(async move {
+            self.shared.delay(|latency| latency.names).await;
+            let state = self.shared.alive()?;
+            if !state.names.folders.contains(dir) {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            Ok(state.capacity.saturating_sub(state.names.bytes()))
+        })
+    }
+
     fn lock<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Box<dyn Send + Sync>>> {
         Box::pin(async move {
             self.shared.delay(|latency| latency.names).await;

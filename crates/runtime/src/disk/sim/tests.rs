@@ -48,6 +48,20 @@ async fn contents(disk: &SimDisk, path: &str) -> io::Result<Bytes> {
 }
 
 #[test]
+fn a_disk_has_so_much_room_as_its_files_leave() {
+    run(async {
+        let (disk, file) = disk_with_ones(1, 2).await;
+        disk.set_capacity(10 * SECTOR_BYTES as u64);
+        assert_eq!(disk.free_bytes(Path::new(DIR)).await.unwrap(), 8 * SECTOR_BYTES as u64);
+        file.write_at(0, sectors(1, 9)).await.unwrap();
+        assert_eq!(disk.free_bytes(Path::new(DIR)).await.unwrap(), SECTOR_BYTES as u64);
+        disk.set_capacity(SECTOR_BYTES as u64);
+        assert_eq!(disk.free_bytes(Path::new(DIR)).await.unwrap(), 0);
+        assert!(disk.free_bytes(Path::new("/elsewhere")).await.is_err());
+    });
+}
+
+#[test]
 fn only_what_was_synced_survives_the_loss_of_everything_unsynced() {
     run(async {
         let (disk, file) = disk_with_ones(1, 2).await;

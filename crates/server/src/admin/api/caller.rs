@@ -36,7 +36,7 @@ impl FromRequestParts<Arc<Parts>> for Caller {
             return Err(Refusal::not_authorised("Login failed"));
         };
         let credentials = Credentials::Password { user: user.clone(), password };
-        let claim = Claim { credentials, peer, subject: None };
+        let claim = Claim { credentials, peer, certified: None };
         let authenticated = CatalogUsers(data.catalog.clone()).authenticate(claim).await;
         if let Err(why) = authenticated {
             tracing::warn!(%why, %peer, "a request to the management API was refused");

@@ -1,15 +1,15 @@
 //! Health checks: 200, or 503 with a reason.
 
-use amqp::{AfterGet, Post};
+use amqp::{AfterGet, Post, Resource};
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use bytes::Bytes;
 use catalog::{Action, QueueSpec, Target};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::caller::name;
-use super::{Answer, Caller, Refusal};
+use super::{Answer, Caller, Refusal, node_name};
 
 const ALIVENESS_QUEUE: &str = "aliveness-test";
 
@@ -42,8 +42,34 @@ pub(super) async fn aliveness(caller: Caller, Path(vhost): Path<String>) -> Answ
     if routed && !taken.is_empty() { Ok(healthy()) } else { Ok(failed("the message did not come back")) }
 }
 
+/// Whether no node is short of anything.
 pub(super) async fn alarms(caller: Caller) -> Answer {
-    Ok(caller.server().alarms().reason().map_or_else(healthy, failed))
+    let own = own_alarms(&caller);
+    let others = caller.server().alarms().others();
+    let others = others.into_iter().map(|(node, resource)| json_of_alarm(node, resource));
+    Ok(without_alarms("There are alarms in effect in the cluster", own.chain(others).collect()))
+}
+
+/// Whether this node is short of nothing.
+pub(super) async fn local_alarms(caller: Caller) -> Answer {
+    Ok(without_alarms("There are alarms in effect on the node", own_alarms(&caller).collect()))
+}
+
+fn own_alarms(caller: &Caller) -> impl Iterator<Item = Value> + use<> {
+    let own = caller.parts.identity.node.0;
+    caller.server().alarms().own().into_iter().map(move |resource| json_of_alarm(own, resource))
+}
+
+fn json_of_alarm(node: u64, resource: Resource) -> Value {
+    json!({ "node": node_name(node), "resource": resource.name() })
+}
+
+fn without_alarms(reason: &str, alarms: Vec<Value>) -> Response {
+    if alarms.is_empty() {
+        return healthy();
+    }
+    let body = Json(json!({ "status": "failed", "reason": reason, "alarms": alarms }));
+    (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
 }
 
 /// Whether this node takes clients.

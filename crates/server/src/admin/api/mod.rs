@@ -7,6 +7,7 @@ mod clients;
 mod definitions;
 mod exchanges;
 mod health;
+mod limits;
 mod listing;
 mod messages;
 mod overview;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 
 use self::caller::Caller;
 use self::refusal::Refusal;
@@ -66,6 +67,12 @@ pub(super) fn routes() -> Router<Arc<Parts>> {
         .route("/permissions/{vhost}/{user}", get(users::permission).put(users::permit).delete(users::forbid))
         .route("/policies", get(vhosts::policies))
         .route("/policies/{vhost}", get(vhosts::policies_of_vhost))
+        .route("/user-limits", get(limits::of_users))
+        .route("/user-limits/{user}", get(limits::of_user))
+        .route("/user-limits/{user}/{limit}", put(limits::limit_user).delete(limits::free_user))
+        .route("/vhost-limits", get(limits::of_vhosts))
+        .route("/vhost-limits/{vhost}", get(limits::of_vhost))
+        .route("/vhost-limits/{vhost}/{limit}", put(limits::limit_vhost).delete(limits::free_vhost))
         .route("/connections", get(clients::connections))
         .route("/connections/{name}", get(clients::connection).delete(clients::close))
         .route("/consumers", get(clients::consumers))
@@ -74,7 +81,7 @@ pub(super) fn routes() -> Router<Arc<Parts>> {
         .route("/aliveness-test/{vhost}", get(health::aliveness))
         .route("/healthchecks/node", get(health::old_node))
         .route("/health/checks/alarms", get(health::alarms))
-        .route("/health/checks/local-alarms", get(health::alarms))
+        .route("/health/checks/local-alarms", get(health::local_alarms))
         .route("/health/checks/virtual-hosts", get(health::serves))
         .route("/health/checks/is-in-service", get(health::serves))
         .route("/health/checks/ready-to-serve-clients", get(health::serves))

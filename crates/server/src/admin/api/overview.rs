@@ -1,10 +1,12 @@
 //! The cluster as a whole, and its nodes.
 
+use amqp::Resource;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Json};
 use serde_json::{Value, json};
 
 use super::{Answer, Caller, Refusal, node_name};
+use crate::data::shortage::queue_bytes;
 
 /// Whose API this is like: tools ask before they use what older versions do not have.
 pub(super) const RABBITMQ_VERSION: &str = "4.1.0";
@@ -75,6 +77,7 @@ pub(super) async fn cluster_name(caller: Caller) -> Answer {
 /// All members of the cluster; of this one, what it knows of itself.
 fn all_nodes(caller: &Caller) -> Vec<Value> {
     let own = caller.parts.identity.node;
+    let others = caller.server().alarms().others();
     let node = |member: consensus::Member| {
         let is_there = caller.topology.nodes().contains_key(&member.node.0);
         let mut shown = json!({
@@ -83,10 +86,18 @@ fn all_nodes(caller: &Caller) -> Vec<Value> {
             "running": is_there || member.node == own,
             "partitions": [],
         });
+        let alarms: Vec<Resource> = match member.node == own {
+            true => caller.server().alarms().own(),
+            false => others.iter().filter(|(node, _)| *node == member.node.0).map(|(_, it)| *it).collect(),
+        };
+        shown["mem_alarm"] = alarms.contains(&Resource::Memory).into();
+        shown["disk_free_alarm"] = alarms.contains(&Resource::Disk).into();
         if member.node == own {
-            let reason = caller.server().alarms().reason().unwrap_or_default();
-            shown["mem_alarm"] = reason.contains("memory").into();
-            shown["disk_free_alarm"] = reason.contains("disk").into();
+            let shortage = &caller.data.shortage;
+            shown["mem_used"] = queue_bytes(&caller.data.shards).into();
+            shown["mem_limit"] = shortage.limits.queue_bytes.into();
+            shown["disk_free"] = shortage.disk_free_bytes().into();
+            shown["disk_free_limit"] = shortage.limits.disk_free_bytes.into();
             shown["sockets_used"] = caller.server().connections().len().into();
         }
         shown

@@ -21,7 +21,7 @@ pub(super) fn json_of_user(user: &User) -> Value {
         "password_hash": hash.map_or(String::new(), PasswordHash::export),
         "hashing_algorithm": hash.map(PasswordHash::algorithm),
         "tags": tags(user),
-        "limits": {},
+        "limits": user.limits,
     })
 }
 
