@@ -5,7 +5,7 @@ mod builds;
 use anyhow::Result;
 use clap::ValueEnum;
 
-pub(crate) use builds::{c, go, java};
+pub(crate) use builds::{c, go, java, perf_test};
 
 use crate::shell::{program, quorate_binary, root, step};
 

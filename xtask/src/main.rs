@@ -33,6 +33,8 @@ enum Command {
     Mutants(mutants::Args),
     /// Measure Quorate side by side with ZooKeeper
     BenchCompare(compare::Args),
+    /// Measure queues side by side with RabbitMQ
+    BenchQueues(compare::queues::Args),
     /// Draw throughput over time while nodes die and come back, of Quorate and ZooKeeper
     BenchFailures(compare::failures::Args),
     /// Measure the Rust client side by side with those of other languages
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Sim(args) => sim::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::BenchCompare(args) => compare::run(&args),
+        Command::BenchQueues(args) => compare::queues::run(&args),
         Command::BenchFailures(args) => compare::failures::run(&args),
         Command::BenchClients(args) => compare::clients::run(&args),
     };

@@ -6,16 +6,20 @@
 //! This crate is no part of a node: no simulation replaces its clock, threads or sockets.
 #![expect(clippy::disallowed_methods, reason = "a load generator measures real time over real sockets")]
 
+mod amqp;
 mod args;
 mod process;
 mod report;
+mod series;
 mod zookeeper;
 
+pub use amqp::{AmqpArgs, run as run_amqp};
 pub use args::{Args, Operation};
 pub use zookeeper::fanout::{FanoutArgs, run as run_fanout};
 pub use zookeeper::scale::{ScaleArgs, run as run_scale};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use tokio::runtime::{Builder, Runtime};
 
 /// Runs the load that `args` describe and prints what it measured to standard output; progress goes to standard error.
 ///
@@ -27,4 +31,8 @@ pub fn run(args: Args) -> Result<()> {
     let json = args.json;
     let report = zookeeper::measure(&args)?;
     report::print(&report, json)
+}
+
+fn single_threaded() -> Result<Runtime> {
+    Builder::new_current_thread().enable_all().build().context("start a runtime")
 }

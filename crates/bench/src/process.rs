@@ -28,6 +28,11 @@ pub(crate) fn usage(pid: u32) -> Result<Usage> {
     Ok(Usage { cpu_seconds: ticks as f64 / rustix::param::clock_ticks_per_second() as f64 })
 }
 
+/// Processor times of processes, in their order.
+pub(crate) fn usages(pids: &[u32]) -> Result<Vec<Usage>> {
+    pids.iter().map(|&pid| usage(pid)).collect()
+}
+
 /// Memory of process `pid`, from `/proc/PID/status`.
 pub(crate) fn memory(pid: u32) -> Result<Memory> {
     let status = read(pid, "status")?;

@@ -56,6 +56,21 @@ pub(crate) struct Report {
     pub(crate) answers_each: Option<Vec<u64>>,
 }
 
+/// Longer latencies are counted as this one, ten minutes.
+const LATENCY_NS_MAX: u64 = 600_000_000_000;
+const SIGNIFICANT_DIGITS: u8 = 3;
+
+/// A histogram of latencies in nanoseconds.
+pub(crate) fn latencies() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LATENCY_NS_MAX, SIGNIFICANT_DIGITS)
+        .expect("the bounds are in order and the digits at most 5")
+}
+
+/// `amount / count`, and 0 when there is nothing to divide by.
+pub(crate) fn per(amount: f64, count: f64) -> f64 {
+    if count > 0.0 { amount / count } else { 0.0 }
+}
+
 /// Percentiles, in microseconds.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Latency {

@@ -28,6 +28,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::failure::Failure;
+
 /// One server for a fleet's control plane and data plane.
 #[derive(Parser)]
 #[command(name = "quorate", version, propagate_version = true)]
@@ -75,6 +77,8 @@ enum Bench {
     Fanout(bench::FanoutArgs),
     /// Fill any ZooKeeper server with sessions, znodes and watches.
     Scale(bench::ScaleArgs),
+    /// Publish to and consume from any AMQP 0-9-1 server.
+    Amqp(bench::AmqpArgs),
 }
 
 /// Exit status: 0 done, 1 failed while running, 2 wrong usage or configuration; `lock` and `elect` have their own.
@@ -93,7 +97,7 @@ fn main() -> ExitCode {
         // These end as what they run ends.
         Command::Lock(args) => return lock::run(&args),
         Command::Elect(args) => return elect::run(&args),
-        Command::Bench(bench) => run_bench(bench).map_err(failure::Failure::Running),
+        Command::Bench(bench) => run_bench(bench),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -109,12 +113,17 @@ fn put(text: &str) {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
-fn run_bench(bench: Bench) -> anyhow::Result<()> {
+fn run_bench(bench: Bench) -> Result<(), Failure> {
     match bench {
-        Bench::Zookeeper(args) => bench::run(args),
-        Bench::Fanout(args) => bench::run_fanout(&args),
-        Bench::Scale(args) => bench::run_scale(&args),
+        Bench::Zookeeper(args) => bench::run(args)?,
+        Bench::Fanout(args) => bench::run_fanout(&args)?,
+        Bench::Scale(args) => bench::run_scale(&args)?,
+        Bench::Amqp(args) => {
+            args.check().map_err(|error| Failure::Usage(error.to_string()))?;
+            bench::run_amqp(&args)?;
+        }
     }
+    Ok(())
 }
 
 #[cfg(test)]

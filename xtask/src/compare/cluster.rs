@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
+use super::figures::Contender;
 use super::{Kind, probe};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -213,7 +214,7 @@ fn zookeeper(
 }
 
 /// Loopback ports on which nothing listens. They may be taken before a server asks for them; then it says so.
-fn free_ports(count: usize) -> Result<Vec<SocketAddr>> {
+pub(super) fn free_ports(count: usize) -> Result<Vec<SocketAddr>> {
     let mut free = Vec::new();
     // Another run starts elsewhere in the range.
     let first = std::process::id() as usize % PORTS.len();

@@ -5,7 +5,16 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::Kind;
+/// The two servers of a comparison.
+pub(crate) trait Contender: Copy + Ord + 'static {
+    /// Quorate.
+    const OURS: Self;
+    /// What it is compared with.
+    const THEIRS: Self;
+
+    /// As people call it.
+    fn name(self) -> &'static str;
+}
 
 /// What is measured of a server, and whether more of it is better.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -66,7 +75,7 @@ pub(super) fn median(values: &[f64]) -> f64 {
 }
 
 /// Medians side by side, and how many times better Quorate is.
-pub(crate) fn table(limits: &Figures, results: &BTreeMap<Kind, Figures>) -> String {
+pub(crate) fn table<C: Contender>(limits: &Figures, results: &BTreeMap<C, Figures>) -> String {
     let mut text = String::from("What the machine can do:\n");
     for (figure, values) in &limits.0 {
         text += &format!("  {:<46} {:>14}\n", figure.name, quantity(median(values), figure.unit));
@@ -82,7 +91,7 @@ pub(crate) fn table(limits: &Figures, results: &BTreeMap<Kind, Figures>) -> Stri
     text
 }
 
-fn row(figure: &Figure, results: &BTreeMap<Kind, Figures>) -> String {
+fn row<C: Contender>(figure: &Figure, results: &BTreeMap<C, Figures>) -> String {
     let mut row = format!("  {:<46}", figure.name);
     for figures in results.values() {
         let shown =
@@ -90,14 +99,14 @@ fn row(figure: &Figure, results: &BTreeMap<Kind, Figures>) -> String {
         row += &format!(" {shown:>14}");
     }
     let of = |kind| results.get(&kind).and_then(|figures: &Figures| figures.median(figure));
-    if let (Some(theirs), Some(ours)) = (of(Kind::Zookeeper), of(Kind::Quorate)) {
+    if let (Some(theirs), Some(ours)) = (of(C::THEIRS), of(C::OURS)) {
         let times = if figure.more_is_better { ours / theirs } else { theirs / ours };
         row += &format!("  {times:>12.2}");
     }
     row + "\n"
 }
 
-fn all_figures(results: &BTreeMap<Kind, Figures>) -> Vec<Figure> {
+fn all_figures<C>(results: &BTreeMap<C, Figures>) -> Vec<Figure> {
     let mut all: Vec<Figure> = Vec::new();
     for (figure, _) in results.values().flat_map(|figures| &figures.0) {
         if !all.contains(figure) {
@@ -115,6 +124,7 @@ fn quantity(value: f64, unit: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compare::Kind;
 
     const SPEED: Figure = Figure::more("speed", "/s");
     const DELAY: Figure = Figure::less("delay", "ms");

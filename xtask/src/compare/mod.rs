@@ -11,7 +11,9 @@ mod figures;
 mod generator;
 mod limits;
 mod probe;
+pub(crate) mod queues;
 mod rounds;
+mod usage;
 mod znodes;
 
 use std::collections::BTreeMap;
@@ -23,7 +25,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use self::cluster::{Cluster, Programs};
-use self::figures::{Figures, table};
+use self::figures::{Contender, Figures, table};
 use self::generator::Generator;
 use crate::interop;
 use crate::shell::{quorate_binary, target};
@@ -66,7 +68,10 @@ pub(crate) enum Kind {
     Quorate,
 }
 
-impl Kind {
+impl Contender for Kind {
+    const OURS: Self = Kind::Quorate;
+    const THEIRS: Self = Kind::Zookeeper;
+
     fn name(self) -> &'static str {
         match self {
             Kind::Zookeeper => "ZooKeeper",
@@ -120,7 +125,7 @@ fn programs(args: &Args, kinds: &[Kind]) -> Result<Programs> {
     Ok(Programs { quorate, zookeeper_jars })
 }
 
-fn in_turn(kinds: &[Kind], round: usize) -> Vec<Kind> {
+fn in_turn<K: Copy>(kinds: &[K], round: usize) -> Vec<K> {
     let mut order = kinds.to_vec();
     order.rotate_left(round % kinds.len());
     order

@@ -1,6 +1,5 @@
 //! What many znodes cost: memory, and the time until a restarted node answers.
 
-use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -10,6 +9,7 @@ use super::cluster::Cluster;
 use super::figures::{Figure, Figures};
 use super::generator::Generator;
 use super::rounds::millis;
+use super::usage::resident_mib;
 
 const CREATED: Figure = Figure::more("creating the znodes", "/s");
 const MEMORY: Figure = Figure::less("resident with them", "MiB");
@@ -43,14 +43,4 @@ fn collect_garbage(pid: u32) {
     if !collected.is_ok_and(|output| output.status.success()) {
         eprintln!("    jcmd is not there: the memory of Java contains garbage");
     }
-}
-
-fn resident_mib(pid: u32) -> Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).context("read the node's memory")?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .context("no VmRSS in the node's status")?;
-    let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse().context("VmRSS is not in kB")?;
-    Ok(kilobytes / 1024.0)
 }

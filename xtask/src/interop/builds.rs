@@ -46,6 +46,23 @@ pub(crate) fn java() -> Result<PathBuf> {
     Ok(build)
 }
 
+/// The folder where Maven has put the jars of RabbitMQ's load generator.
+pub(crate) fn perf_test() -> Result<PathBuf> {
+    let build = target().join("perf-test");
+    if is_newer(&build.join("built"), &root().join("interop/perf-test"))? {
+        return Ok(build.join("lib"));
+    }
+    step(
+        "get RabbitMQ's load generator",
+        program("mvn")
+            .args(["--quiet", "--batch-mode", "package", "--file"])
+            .arg(root().join("interop/perf-test/pom.xml"))
+            .arg(format!("-Dbuild.folder={}", build.display())),
+    )?;
+    fs::write(build.join("built"), "").context("mark the load generator as fetched")?;
+    Ok(build.join("lib"))
+}
+
 /// The program that does what it is told with quorate-recipes.
 pub(super) fn data_driver() -> Result<PathBuf> {
     let example = ["-p", "quorate-recipes", "--example", "data_driver"];

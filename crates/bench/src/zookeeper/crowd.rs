@@ -16,7 +16,7 @@ use zookeeper::codec::{ErrorCode, FRAME_PREFIX_BYTES, Reader, ReplyHeader, Reque
 
 use super::dialer::Dialer;
 use super::link::{Identity, Link};
-use super::tally::latencies;
+use crate::report::latencies;
 
 /// Sessions that are opened at the same time.
 const OPENING: usize = 64;

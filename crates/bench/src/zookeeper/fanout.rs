@@ -13,9 +13,9 @@ use super::caller::{Caller, MADE};
 use super::crowd::Crowd;
 use super::dialer::Dialer;
 use super::keys::ROOT;
-use super::single_threaded;
 use super::workload::create;
-use crate::report::Latency;
+use crate::report::{Latency, latencies};
+use crate::single_threaded;
 
 /// Tells everybody who watches a znode of its changes.
 #[derive(Clone, Debug, clap::Args)]
@@ -79,7 +79,7 @@ async fn measure(args: &FanoutArgs) -> Result<FanoutReport> {
         writer.call(&create(each, b""), &MADE).await?;
     }
     let mut crowd = Crowd::open(&dialer, &args.servers, args.watchers).await?;
-    let mut last_ns = super::tally::latencies();
+    let mut last_ns = latencies();
     for change in 0..args.warmup_changes + args.changes {
         if change == args.warmup_changes {
             drop(crowd.take_delays());

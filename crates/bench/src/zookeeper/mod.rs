@@ -10,7 +10,6 @@ mod link;
 mod pipeline;
 mod prefill;
 pub(crate) mod scale;
-mod series;
 mod tally;
 mod workload;
 
@@ -21,7 +20,6 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinSet, LocalSet};
 
 use self::dialer::Dialer;
@@ -29,9 +27,9 @@ use self::driver::Driver;
 use self::link::{Identity, Link};
 use self::tally::{Tally, Window};
 use self::workload::{Workload, create};
-use crate::Args;
-use crate::process::{Usage, memory, usage};
-use crate::report::{Process, Report};
+use crate::process::{Usage, memory, usages};
+use crate::report::{Process, Report, per};
+use crate::{Args, single_threaded};
 
 /// Makes the znodes, runs the load and measures.
 pub(crate) fn measure(args: &Args) -> Result<Report> {
@@ -202,19 +200,6 @@ fn report(args: &Args, tally: &Tally, began: Duration, before: &[Usage], after: 
     })
 }
 
-/// `amount / count`, and 0 when there is nothing to divide by.
-fn per(amount: f64, count: f64) -> f64 {
-    if count > 0.0 { amount / count } else { 0.0 }
-}
-
-fn usages(pids: &[u32]) -> Result<Vec<Usage>> {
-    pids.iter().map(|&pid| usage(pid)).collect()
-}
-
 fn sleep_until(moment: Instant) {
     thread::sleep(moment.saturating_duration_since(Instant::now()));
-}
-
-fn single_threaded() -> Result<Runtime> {
-    Builder::new_current_thread().enable_all().build().context("start a runtime")
 }

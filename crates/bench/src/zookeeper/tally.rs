@@ -7,8 +7,8 @@ use hdrhistogram::Histogram;
 use zookeeper::codec::ErrorCode;
 
 use super::pipeline::Answer;
-use super::series::Series;
-use crate::report::Latency;
+use crate::report::{Latency, latencies};
+use crate::series::Series;
 
 /// When to measure: answers before and after count for nothing.
 #[derive(Clone, Copy, Debug)]
@@ -59,16 +59,6 @@ pub(crate) struct Tally {
     pub(crate) requests_lost: u64,
     pause: Pause,
     pub(crate) longest_connection_pause: Duration,
-}
-
-/// Longer latencies are counted as this one, ten minutes.
-const LATENCY_NS_MAX: u64 = 600_000_000_000;
-const SIGNIFICANT_DIGITS: u8 = 3;
-
-/// A histogram of latencies in nanoseconds.
-pub(crate) fn latencies() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LATENCY_NS_MAX, SIGNIFICANT_DIGITS)
-        .expect("the bounds are in order and the digits at most 5")
 }
 
 impl Tally {

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::Kind;
 use super::cluster::{Cluster, Programs};
+use super::figures::Contender;
 use super::generator::{DATA_BYTES, Generator, Load, Report};
 use crate::interop;
 use crate::shell::{quorate_binary, target};

@@ -6,7 +6,7 @@ mod stages;
 
 use anyhow::{Result, ensure};
 
-use crate::zookeeper::single_threaded;
+use crate::single_threaded;
 use probe::Probe;
 
 /// Fills servers with sessions, znodes and watches, stage by stage, beside a client that only looks how long it waits.

@@ -11,10 +11,10 @@ use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 use zookeeper::codec::{ErrorCode, PathWatch, Request, SetData};
 
+use crate::single_threaded;
 use crate::zookeeper::caller::{Caller, MADE};
 use crate::zookeeper::dialer::Dialer;
 use crate::zookeeper::keys::ROOT;
-use crate::zookeeper::single_threaded;
 use crate::zookeeper::workload::create;
 
 const READ_EVERY: Duration = Duration::from_millis(1);
