@@ -203,10 +203,18 @@ impl Catalog {
 
     /// An id that nobody ever got and nobody will.
     pub(crate) async fn new_id(&self) -> Result<u64, CatalogError> {
+        self.take_ids(1).await
+    }
+
+    /// The first of so many of them that follow one another.
+    pub(crate) async fn take_ids(&self, count: u32) -> Result<u64, CatalogError> {
+        let count = u64::from(count);
         let mut ids = self.ids.lock().await;
-        if ids.is_empty() {
-            *ids = self.change(|topology| Ok(topology.plan_ids(IDS_AT_ONCE))).await?;
+        if ids.end - ids.start < count {
+            *ids = self.change(|topology| Ok(topology.plan_ids(IDS_AT_ONCE.max(count)))).await?;
         }
-        Ok(ids.next().expect("there were none, and some were taken"))
+        let first = ids.start;
+        ids.start += count;
+        Ok(first)
     }
 }

@@ -14,9 +14,9 @@
 //! - The node's own session in the control plane is kept here ([`Catalog::session`]): exclusive queues and their bindings are its
 //!   ephemerals.
 //!
-//! What this crate does not do: it knows no messages, consumers or connections. A queue's partition, whose id and shard its record names,
-//! is made and deleted by who declares and deletes the queue; partitions whose queue went otherwise (with its node's session, or its
-//! virtual host) are those that [`Topology::queue_by_id`] no longer finds.
+//! What this crate does not do: it knows no messages, consumers or connections. A queue's partitions, whose ids and shard its record names,
+//! are made and deleted by who declares and deletes the queue; partitions whose queue went otherwise (with its node's session, or its
+//! virtual host) are those for which [`Topology::queue_of_partition`] finds none.
 
 mod access;
 mod arguments;
@@ -55,7 +55,9 @@ pub use exchange::{ALTERNATE, DELAYED_TYPE, Exchange, ExchangeKind, Rule};
 pub use limits::{Limit, Limits};
 pub use name::Name;
 pub use node::{Founder, Founders, NodeRecord};
-pub use options::{BadArgument, BadValue, DeliveryLimit, Overflow, QueueOptions, QueueType, TIME_MS_MAX};
+pub use options::{
+    BadArgument, BadValue, DeliveryLimit, Overflow, PARTITIONS_MAX, QueueOptions, QueueType, TIME_MS_MAX,
+};
 pub use permission::{Action, Permission, TopicPermission, Topics, Variables};
 pub use policy::{ApplyTo, Definition, Policy};
 pub use queue::{ExclusiveOwner, Queue};

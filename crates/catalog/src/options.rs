@@ -11,6 +11,9 @@ use crate::name::Name;
 /// RabbitMQ's longest time, 10 years, in milliseconds.
 pub const TIME_MS_MAX: u64 = 315_360_000_000;
 
+/// The most partitions of a queue.
+pub const PARTITIONS_MAX: u32 = 1024;
+
 /// What is in the way when a queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Overflow {
@@ -89,6 +92,10 @@ pub struct QueueOptions {
     pub delivery_limit: Option<DeliveryLimit>,
     /// `x-consumer-timeout`, milliseconds; 0 is none.
     pub consumer_timeout_ms: Option<u64>,
+    /// `x-partitions`, 1 to [`PARTITIONS_MAX`]. RabbitMQ has no such thing.
+    pub partitions: Option<u32>,
+    /// `x-partition-header`: by which header of a message its partition is chosen, instead of by its routing key.
+    pub partition_header: Option<Name>,
 }
 
 /// Why the value of an argument is refused, in RabbitMQ's words.
@@ -115,6 +122,12 @@ pub enum BadValue {
     /// Dead letters have a key and no exchange.
     #[error("routing_key_but_no_dlx_defined")]
     KeyWithoutExchange,
+    /// A header to choose partitions by, and none to choose from.
+    #[error("partition_header_but_no_partitions_defined")]
+    HeaderWithoutPartitions,
+    /// Each partition has one consumer: that the queue has one makes no sense.
+    #[error("single_active_consumer_but_partitions_defined")]
+    SingleActiveWithPartitions,
 }
 
 /// An argument whose value is refused.
@@ -166,6 +179,14 @@ const RULES: &[(&str, Rule)] = &[
     }),
     ("x-delivery-limit", |to, value| set(&mut to.delivery_limit, DeliveryLimit::of(integer(value)?))),
     ("x-consumer-timeout", |to, value| set(&mut to.consumer_timeout_ms, number(value)?)),
+    ("x-partitions", |to, value| match number(value)? {
+        0 => Err(BadValue::Zero),
+        count => match u32::try_from(count).ok().filter(|count| *count <= PARTITIONS_MAX) {
+            Some(count) => set(&mut to.partitions, count),
+            None => Err(BadValue::AboveMax(i64::try_from(count).unwrap_or(i64::MAX))),
+        },
+    }),
+    ("x-partition-header", |to, value| set(&mut to.partition_header, text(value)?.into())),
 ];
 
 impl QueueOptions {
@@ -182,6 +203,13 @@ impl QueueOptions {
         }
         if options.dead_letter_key.is_some() && options.dead_letter_exchange.is_none() {
             return Err(BadArgument { key: "x-dead-letter-routing-key", why: BadValue::KeyWithoutExchange });
+        }
+        if options.partition_header.is_some() && options.partitions.is_none() {
+            return Err(BadArgument { key: "x-partition-header", why: BadValue::HeaderWithoutPartitions });
+        }
+        if options.single_active && options.partitions.is_some() {
+            let why = BadValue::SingleActiveWithPartitions;
+            return Err(BadArgument { key: "x-single-active-consumer", why });
         }
         Ok(options)
     }
@@ -278,8 +306,36 @@ mod tests {
             single_active: true,
             delivery_limit: Some(DeliveryLimit::Off),
             consumer_timeout_ms: None,
+            partitions: None,
+            partition_header: None,
         };
         assert_eq!(options, expected);
+    }
+
+    #[test]
+    fn partitions_are_counted_and_chosen_by_a_header() {
+        let table = TableBuf::new().with("x-partitions", 8).with("x-partition-header", "customer");
+        let options = QueueOptions::parse(table.as_table()).unwrap();
+        assert_eq!((options.partitions, options.partition_header), (Some(8), Some("customer".into())));
+        let one = |key, value: Value<'_>| TableBuf::new().with(key, value);
+        for (table, key, why) in [
+            (one("x-partitions", "8".into()), "x-partitions", "{unacceptable_type,longstr}"),
+            (one("x-partitions", Value::I32(-1)), "x-partitions", "{value_negative,-1}"),
+            (one("x-partitions", Value::I32(0)), "x-partitions", "{value_zero,0}"),
+            (one("x-partitions", Value::I32(1025)), "x-partitions", "{max_value_exceeded,1025}"),
+            (
+                one("x-partition-header", "h".into()),
+                "x-partition-header",
+                "partition_header_but_no_partitions_defined",
+            ),
+            (
+                one("x-partitions", Value::I32(2)).with("x-single-active-consumer", true),
+                "x-single-active-consumer",
+                "single_active_consumer_but_partitions_defined",
+            ),
+        ] {
+            assert_eq!(refused(table), (key, why.to_owned()));
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub struct QueueSettings {
     pub expires_ms: Option<u64>,
     /// The highest priority; 0 is none.
     pub priorities: u8,
-    /// Whether only one of its consumers gets messages.
+    /// Whether only one of its consumers gets messages; of each partition, if it has several.
     pub single_active: bool,
     /// How many deliveries of a message may fail; nothing said is any number.
     pub delivery_limit: Option<u32>,
@@ -60,7 +60,7 @@ impl QueueSettings {
             ttl_ms: lower(options.ttl_ms, policy.message_ttl),
             expires_ms: lower(options.expires_ms, policy.expires),
             priorities: options.priorities.unwrap_or(0),
-            single_active: options.single_active,
+            single_active: options.single_active || options.partitions.is_some(),
             delivery_limit: delivery_limit(options.delivery_limit, policy.delivery_limit()),
             dead_letter: exchange.map(|exchange| DeadLetter { exchange, routing_key: key }),
             consumer_timeout_ms: lower(options.consumer_timeout_ms, policy.consumer_timeout),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use streams::{Command, ConsumerId, Delivery, Op, Owner, PartitionId};
+use streams::{Command, ConsumerId, Delivery, GroupId, Op, Owner, PartitionId};
 use thiserror::Error;
 
 use crate::event::{Event, Waiting};
@@ -19,10 +19,37 @@ pub struct Link {
     mailbox: Arc<Mailbox>,
     owner: Owner,
     /// Its consumers that may hold something.
-    consumers: BTreeMap<ConsumerId, (u32, PartitionId)>,
+    consumers: BTreeMap<ConsumerId, (u32, Source)>,
     last_ticket: u64,
     /// Taken out of the mailbox and not handed out yet.
     backlog: VecDeque<Waiting>,
+}
+
+/// What a consumer consumes from.
+#[derive(Clone, Copy)]
+enum Source {
+    Partition(PartitionId),
+    Group(GroupId),
+}
+
+impl Source {
+    /// Of an operation after which a consumer may get something.
+    fn of(op: &Op) -> Option<(ConsumerId, Self)> {
+        match op {
+            Op::Attach { partition, consumer, .. } | Op::Take { partition, consumer, .. } => {
+                Some((*consumer, Source::Partition(*partition)))
+            }
+            Op::Subscribe { group, consumer, .. } => Some((*consumer, Source::Group(*group))),
+            _ => None,
+        }
+    }
+
+    fn release(self, consumer: ConsumerId) -> Op {
+        match self {
+            Source::Partition(partition) => Op::Release { partition, consumer },
+            Source::Group(group) => Op::Unsubscribe { group, consumer, release: true },
+        }
+    }
 }
 
 /// A frame that was accepted can't be read here: this node's disk lies, and the node must not go on.
@@ -46,7 +73,7 @@ impl Link {
         }
     }
 
-    /// A consumer that nobody else is. It belongs to one partition: the first that it is used with; and it ends with the session
+    /// A consumer that nobody else is. It belongs to one partition or group: the first that it is used with; and it ends with the session
     /// that the node had when the connection began: if that has ended already, the connection is told so when it uses it.
     pub fn consumer(&self) -> ConsumerId {
         ConsumerId { owner: self.owner, number: self.plane.locals().next() }
@@ -64,10 +91,10 @@ impl Link {
         let replica =
             self.plane.replica(shard).expect("the catalog places partitions on shards that there are");
         for op in &ops {
-            if let Op::Attach { partition, consumer, .. } | Op::Take { partition, consumer, .. } = op
-                && self.consumers.insert(*consumer, (shard, *partition)).is_none()
+            if let Some((consumer, source)) = Source::of(op)
+                && self.consumers.insert(consumer, (shard, source)).is_none()
             {
-                self.plane.locals().insert(*consumer, shard, &self.mailbox);
+                self.plane.locals().insert(consumer, shard, &self.mailbox);
                 // After that, so that either this or the one who follows the session sees its end.
                 if !self.plane.is_owner(consumer.owner) {
                     self.mailbox.end();
@@ -182,9 +209,9 @@ impl Drop for Link {
     fn drop(&mut self) {
         self.mailbox.abandon();
         let mut releases: BTreeMap<u32, Vec<Op>> = BTreeMap::new();
-        for (&consumer, &(shard, partition)) in &self.consumers {
+        for (&consumer, &(shard, source)) in &self.consumers {
             self.plane.locals().remove(consumer);
-            releases.entry(shard).or_default().push(Op::Release { partition, consumer });
+            releases.entry(shard).or_default().push(source.release(consumer));
         }
         for (shard, ops) in releases {
             if let Some(replica) = self.plane.replica(shard) {

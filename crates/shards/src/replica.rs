@@ -246,7 +246,11 @@ impl Replica {
     pub(crate) fn owners(&self) -> Vec<Owner> {
         let owners: BTreeSet<Owner> = self.read(|shard| {
             let consumers = shard.partitions().flat_map(|partition| shard.consumers(partition));
-            consumers.map(|consumer| consumer.id.owner).collect()
+            let groups = shard.groups().filter_map(|group| shard.group(group));
+            // Of those, some may have no partition now.
+            let subscribers = groups.flat_map(|group| group.subscribers);
+            let ids = consumers.map(|known| known.id).chain(subscribers.map(|known| known.id));
+            ids.map(|id| id.owner).collect()
         });
         owners.into_iter().collect()
     }

@@ -53,7 +53,8 @@ pub enum Op {
         /// Only if nothing is in it: ready, held by somebody, waiting for its time, parked or dead.
         if_empty: bool,
     },
-    /// Drops a partition that has expired, unless somebody has used it since.
+    /// Drops a partition that has expired, unless somebody has used it since; with its group, if it belongs to one and all of that
+    /// has expired.
     Expire {
         /// Which.
         partition: PartitionId,
@@ -164,7 +165,8 @@ pub enum Op {
         /// The node's session.
         owner: Owner,
     },
-    /// Makes a group of new partitions, which all behave alike and have a single active consumer.
+    /// Makes a group of new partitions, which all behave alike and have a single active consumer. One that is there already counts as
+    /// used and stays as it is.
     CreateGroup {
         /// Which.
         group: GroupId,

@@ -2,12 +2,13 @@
 
 use amqp091::{ShortStr, Table, Value, basic};
 use catalog::{Action, Resource};
-use streams::{OffsetSet, Op};
+use streams::Op;
 
 use super::Session;
-use super::consumers::{Role, State, Subscriber, window};
+use super::consumers::{Places, Role, State, Subscriber, window};
 use super::dispatch::Progress;
 use super::outbound::{Origin, Then};
+use super::partitions;
 use super::replies::PSEUDO_QUEUE;
 use crate::channel::{ChannelRef, ReplyConsumer};
 use crate::fault::Fault;
@@ -32,7 +33,10 @@ impl Session {
         let name = self.queue_name(at, consume.queue.as_str())?;
         self.check_queue(Action::Read, &name)?;
         let queue = self.desk.queue(&self.vhost, &name)?;
-        let priority = priority(consume.arguments, &self.desk.queue_resource(&name))?;
+        let priority = priority(consume.arguments, &queue.resource())?;
+        if queue.partitions.is_some() {
+            check_shared(consume, priority, &queue.resource())?;
+        }
         let open_window = self.desk.config.open_window;
         let Some(channel) = self.channels.get_mut(usize::from(at.id.0)).and_then(Option::as_deref_mut) else {
             return Ok(Progress::Done);
@@ -53,7 +57,7 @@ impl Session {
             held: 0,
             window,
             open,
-            done: OffsetSet::new(),
+            done: Places::default(),
         };
         self.flush_settlements();
         self.attach(&subscriber);
@@ -63,15 +67,9 @@ impl Session {
 
     /// Asks a consumer's shard to attach it.
     pub(super) fn attach(&mut self, subscriber: &Subscriber) {
-        let Role::Consumer { priority, exclusive, .. } = subscriber.role else { return };
-        let op = Op::Attach {
-            partition: subscriber.partition(),
-            consumer: subscriber.id,
-            window: subscriber.window,
-            priority,
-            exclusive,
-        };
-        self.outbound.push(subscriber.queue.shard, op, Origin::Attach(subscriber.id.number));
+        if let Some(op) = subscriber.attach() {
+            self.outbound.push(subscriber.queue.shard, op, Origin::Attach(subscriber.id.number));
+        }
     }
 
     fn consumer_tag(&mut self, at: ChannelRef, wanted: &str) -> Result<String, Fault> {
@@ -143,11 +141,10 @@ impl Session {
         if let Role::Consumer { state, .. } = &mut subscriber.role {
             *state = State::Cancelling { nowait: cancel.nowait };
         }
-        let (partition, consumer) = (subscriber.partition(), subscriber.id);
         let queue = std::sync::Arc::clone(&subscriber.queue);
-        self.outbound.push(queue.shard, Op::Detach { partition, consumer }, Origin::Detach(number));
+        self.outbound.push(queue.shard, subscriber.detach(), Origin::Detach(number));
         if queue.auto_delete {
-            let op = Op::Delete { partition, if_unused: true, if_empty: false };
+            let op = partitions::delete(&queue, true, false);
             self.outbound.push(queue.shard, op, Origin::AutoDelete { queue, then: Then::Cancelled(number) });
         }
         Progress::Busy
@@ -156,18 +153,19 @@ impl Session {
     /// What was assigned to a consumer and never went out goes back.
     fn return_held_back(&mut self, at: ChannelRef, number: u64) {
         let Some(channel) = self.channel(at) else { return };
-        let mut returned = OffsetSet::new();
+        let mut returned = Places::default();
         channel.held_back.retain(|held| {
             let is_its = held.consumer == number;
             if is_its {
-                returned.insert(held.delivery.offset);
+                returned.insert(held.delivery.partition, held.delivery.offset);
             }
             !is_its
         });
-        if let Some(subscriber) = self.subscribers.get(&number).filter(|_| !returned.is_empty()) {
-            let (partition, consumer) = (subscriber.partition(), subscriber.id);
-            let op = Op::Return { partition, consumer, offsets: returned, failed: false, delay_ms: 0 };
-            self.outbound.push(subscriber.queue.shard, op, Origin::Nothing);
+        let Some(subscriber) = self.subscribers.get(&number) else { return };
+        let (shard, consumer) = (subscriber.queue.shard, subscriber.id);
+        for (partition, offsets) in returned.drain() {
+            let op = Op::Return { partition, consumer, offsets, failed: false, delay_ms: 0 };
+            self.outbound.push(shard, op, Origin::Nothing);
         }
     }
 
@@ -192,6 +190,19 @@ impl Session {
             self.answer(at, basic::Cancel { consumer_tag: ShortStr::cut(&tag), nowait: true }, out);
         }
     }
+}
+
+/// The consumers of a queue with partitions share these: there is no first one, and none that is alone.
+fn check_shared(consume: &basic::Consume<'_>, priority: i32, queue: &Resource) -> Result<(), Fault> {
+    if priority != 0 {
+        let text = format!("invalid arg 'x-priority' for {queue}: priority_but_partitions_defined");
+        return Err(Fault::precondition_failed(text));
+    }
+    if consume.exclusive {
+        let text = format!("exclusive consumers are not supported by {queue}, which has partitions");
+        return Err(Fault::precondition_failed(text));
+    }
+    Ok(())
 }
 
 fn priority(arguments: Table<'_>, queue: &Resource) -> Result<i32, Fault> {

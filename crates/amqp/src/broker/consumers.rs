@@ -1,11 +1,12 @@
 //! The consumers of a connection, as shards know them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use catalog::Queue;
-use streams::{ConsumerId, OffsetSet, PartitionId};
+use streams::{ConsumerId, Offset, OffsetSet, Op, PartitionId};
 
+use super::partitions::group;
 use crate::channel::ChannelRef;
 
 /// A consumer of one queue.
@@ -26,7 +27,25 @@ pub(crate) struct Subscriber {
     /// How many more than it holds it may get, for one without a limit of its own.
     pub(crate) open: Option<u32>,
     /// Done with, and not settled in the shard.
-    pub(crate) done: OffsetSet,
+    pub(crate) done: Places,
+}
+
+/// Places in the partitions of a queue.
+#[derive(Debug, Default)]
+pub(crate) struct Places(BTreeMap<PartitionId, OffsetSet>);
+
+impl Places {
+    pub(crate) fn insert(&mut self, partition: PartitionId, offset: Offset) {
+        self.0.entry(partition).or_default().insert(offset);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = (PartitionId, OffsetSet)> + use<> {
+        std::mem::take(&mut self.0).into_iter()
+    }
 }
 
 /// What a consumer is for.
@@ -65,7 +84,45 @@ pub(crate) fn window(prefetch: u16, limit: u16, no_ack: bool, open: u32) -> (u32
 }
 
 impl Subscriber {
-    pub(crate) fn partition(&self) -> PartitionId {
+    /// What has its shard give it messages, as many at a time as its window says. `None`: it takes them one by one.
+    pub(crate) fn attach(&self) -> Option<Op> {
+        let Role::Consumer { priority, exclusive, .. } = self.role else { return None };
+        let (consumer, window) = (self.id, self.window);
+        Some(match group(&self.queue) {
+            Some(group) => Op::Subscribe { group, consumer, window },
+            None => Op::Attach { partition: self.first(), consumer, window, priority, exclusive },
+        })
+    }
+
+    /// What changes its window to what it is now.
+    pub(crate) fn change_window(&self) -> Op {
+        let (consumer, window) = (self.id, self.window);
+        match group(&self.queue) {
+            Some(group) => Op::Subscribe { group, consumer, window },
+            None => Op::Window { partition: self.first(), consumer, window },
+        }
+    }
+
+    /// What ends its deliveries. What it holds stays with it.
+    pub(crate) fn detach(&self) -> Op {
+        let consumer = self.id;
+        match group(&self.queue) {
+            Some(group) => Op::Unsubscribe { group, consumer, release: false },
+            None => Op::Detach { partition: self.first(), consumer },
+        }
+    }
+
+    /// What ends it, and gives back what it holds.
+    pub(crate) fn release(&self) -> Op {
+        let consumer = self.id;
+        match group(&self.queue) {
+            Some(group) => Op::Unsubscribe { group, consumer, release: true },
+            None => Op::Release { partition: self.first(), consumer },
+        }
+    }
+
+    /// The first partition of its queue, which may be the only one.
+    pub(crate) fn first(&self) -> PartitionId {
         PartitionId(self.queue.id)
     }
 

@@ -31,7 +31,7 @@ pub(super) enum Answer {
 
 impl Answer {
     /// An answer, if the client wants one.
-    fn plain(nowait: bool, method: impl Into<Method<'static>>) -> Self {
+    pub(super) fn plain(nowait: bool, method: impl Into<Method<'static>>) -> Self {
         Answer::Plain((!nowait).then(|| method.into()))
     }
 }
@@ -50,6 +50,7 @@ impl Session {
             Method::ExchangeUnbind(unbind) => self.unbind_exchange(at, &method, unbind),
             Method::QueueDeclare(declare) => return self.declare_queue(at, &method, declare, out),
             Method::QueueDelete(delete) => return self.delete_queue(at, &method, delete, out),
+            Method::QueuePurge(purge) => self.purge(at, &method, purge),
             Method::QueueBind(bind) => self.bind_queue(at, &method, bind),
             Method::QueueUnbind(unbind) => self.unbind_queue(at, &method, unbind),
             // What only servers say.

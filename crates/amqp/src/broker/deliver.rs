@@ -52,18 +52,17 @@ impl Session {
             routing_key: short(view.key),
         };
         let properties =
-            changed_properties(&view, &delivery).unwrap_or_else(|| frame.slice_ref(view.properties));
+            changed_properties(&view, &delivery, subscriber.queue.partition_number(delivery.partition.0))
+                .unwrap_or_else(|| frame.slice_ref(view.properties));
         out.put_content(at.id, method, properties, frame.slice_ref(view.body), frame_max);
         if subscriber.no_ack {
             if subscriber.done.is_empty() {
                 self.settling.push(number);
             }
-            subscriber.done.insert(delivery.offset);
+            subscriber.done.insert(delivery.partition, delivery.offset);
         } else {
             subscriber.held += 1;
-            channel
-                .unacked
-                .push(delivery_tag, Held { consumer: number, offset: delivery.offset, pending: false });
+            channel.unacked.push(delivery_tag, held(number, &delivery));
             self.widen(number);
         }
         self.metrics.delivered.add(1);
@@ -89,16 +88,15 @@ impl Session {
                 routing_key: short(view.key),
                 message_count,
             };
-            let properties =
-                changed_properties(&view, &delivery).unwrap_or_else(|| frame.slice_ref(view.properties));
+            let properties = changed_properties(&view, &delivery, None)
+                .unwrap_or_else(|| frame.slice_ref(view.properties));
             out.put_content(at.id, method, properties, frame.slice_ref(view.body), frame_max);
             if subscriber.no_ack {
-                subscriber.done.insert(delivery.offset);
+                subscriber.done.insert(delivery.partition, delivery.offset);
                 self.settling.push(number);
             } else {
                 subscriber.held += 1;
-                let held = Held { consumer: number, offset: delivery.offset, pending: false };
-                channel.unacked.push(delivery_tag, held);
+                channel.unacked.push(delivery_tag, held(number, &delivery));
             }
             self.metrics.got.add(1);
         }
@@ -112,6 +110,10 @@ impl Session {
             self.deliver(consumer, delivery, frame, out);
         }
     }
+}
+
+fn held(consumer: u64, delivery: &Delivery) -> Held {
+    Held { consumer, partition: delivery.partition, offset: delivery.offset, pending: false }
 }
 
 fn readable<'f>(frame: &'f Bytes, delivery: &Delivery) -> Option<View<'f>> {

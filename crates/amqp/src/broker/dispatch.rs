@@ -102,7 +102,6 @@ impl Session {
             }
             Method::ChannelFlow(_) => return Err(Fault::not_implemented("active=false")),
             Method::AccessRequest(_) => self.answer(at, access::RequestOk { ticket: 1 }, out),
-            Method::QueuePurge(purge) => return self.purge(at, &purge),
             other => return self.start_job(at, other, out),
         }
         Ok(Progress::Done)

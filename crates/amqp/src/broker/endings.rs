@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use amqp091::ChannelId;
 use catalog::Queue;
-use streams::{Op, Outcome};
+use streams::Outcome;
 
 use super::Session;
 use super::consumers::Role;
 use super::dispatch::weight;
 use super::jobs::Finished;
 use super::outbound::{Origin, Then};
+use super::partitions;
 use crate::output::Output;
 
 /// Ends that wait: the client is told when all is done. By channel; 0 is the connection.
@@ -39,12 +40,12 @@ impl Session {
         self.flush_settlements();
         for number in channel.owned {
             let Some(subscriber) = self.subscribers.remove(&number) else { continue };
-            let (partition, consumer) = (subscriber.partition(), subscriber.id);
+            let (consumer, release) = (subscriber.id, subscriber.release());
             let queue = subscriber.queue;
             self.expect_step(ending);
-            self.outbound.push(queue.shard, Op::Release { partition, consumer }, Origin::Release(ending.0));
+            self.outbound.push(queue.shard, release, Origin::Release(ending.0));
             if queue.auto_delete && matches!(subscriber.role, Role::Consumer { .. }) {
-                let op = Op::Delete { partition, if_unused: true, if_empty: false };
+                let op = partitions::delete(&queue, true, false);
                 let then = self.expect_step(ending);
                 self.outbound.push(queue.shard, op, Origin::AutoDelete { queue, then });
             }

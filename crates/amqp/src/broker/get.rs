@@ -2,10 +2,10 @@
 
 use amqp091::{ShortStr, basic};
 use catalog::Action;
-use streams::{OffsetSet, Op};
+use streams::Op;
 
 use super::Session;
-use super::consumers::{Role, Subscriber};
+use super::consumers::{Places, Role, Subscriber};
 use super::dispatch::Progress;
 use super::outbound::Origin;
 use crate::channel::ChannelRef;
@@ -25,7 +25,7 @@ impl Session {
             let id = link.consumer();
             channel.owned.insert(id.number);
             let role = Role::Getter { left: 0 };
-            let done = OffsetSet::new();
+            let done = Places::default();
             let getter = Subscriber {
                 id,
                 at,
@@ -53,7 +53,7 @@ impl Session {
     pub(super) fn take(&mut self, number: u64) {
         if let Some(getter) = self.subscribers.get(&number) {
             // Settled at once, the message could be gone before it is read.
-            let op = Op::Take { partition: getter.partition(), consumer: getter.id, settle: false };
+            let op = Op::Take { partition: getter.first(), consumer: getter.id, settle: false };
             self.outbound.push(getter.queue.shard, op, Origin::Take(number));
         }
     }

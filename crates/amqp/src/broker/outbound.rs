@@ -16,6 +16,8 @@ pub(crate) struct Append {
     pub(crate) at: ChannelRef,
     pub(crate) answer: Answer,
     pub(crate) queue: Arc<Queue>,
+    /// Of the queue's.
+    pub(crate) partition: PartitionId,
     pub(crate) frame: Bytes,
     pub(crate) priority: u8,
     pub(crate) ttl_ms: Option<u64>,
@@ -38,7 +40,7 @@ pub(crate) enum Answer {
 impl Append {
     fn op(&self) -> Op {
         Op::Append {
-            partition: PartitionId(self.queue.id),
+            partition: self.partition,
             frame: self.frame.clone(),
             priority: self.priority,
             ttl_ms: self.ttl_ms,
@@ -61,8 +63,6 @@ pub(crate) enum Origin {
     Detach(u64),
     /// basic.get; the consumer's number.
     Take(u64),
-    /// queue.purge.
-    Purge { at: ChannelRef, nowait: bool },
     /// The end of a channel (0: of the connection).
     Release(u16),
     /// A queue that goes with its last consumer, and what waits for that.

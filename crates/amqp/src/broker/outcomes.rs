@@ -1,8 +1,8 @@
 //! What came of operations.
 
-use amqp091::{MethodId, ShortStr, basic, queue};
+use amqp091::{MethodId, ShortStr, basic};
 use shards::Event as Told;
-use streams::{Op, Outcome};
+use streams::Outcome;
 
 use super::Session;
 use super::consume::TRIES_MAX;
@@ -14,7 +14,6 @@ use crate::output::Output;
 
 const CONSUME: MethodId = MethodId { class: 60, method: 20 };
 const GET: MethodId = MethodId { class: 60, method: 70 };
-const PURGE: MethodId = MethodId { class: 50, method: 30 };
 
 impl Session {
     pub(super) fn handle_told(&mut self, event: Told, out: &mut Output) {
@@ -53,7 +52,6 @@ impl Session {
             Origin::Attach(number) => self.handle_attached(number, outcome, out),
             Origin::Detach(number) => self.handle_detached(number, out),
             Origin::Take(number) => self.handle_taken(number, outcome, out),
-            Origin::Purge { at, nowait } => self.handle_purged(at, nowait, outcome, out),
             Origin::Release(ending) => self.end_step(ending, out),
             Origin::AutoDelete { queue, then } => self.handle_auto_deleted(queue, then, outcome, out),
             Origin::Call(answer) => {
@@ -70,7 +68,7 @@ impl Session {
             Some(Outcome::NoPartition) => {
                 append.tries += 1;
                 let again = append.tries <= TRIES_MAX;
-                if again && self.make_partition(&append.queue) {
+                if again && self.make_partitions(&append.queue) {
                     self.outbound.append(append);
                     return;
                 }
@@ -106,9 +104,9 @@ impl Session {
                 }
                 self.resume(at, out);
             }
-            Some(Outcome::NoPartition) if *tries < TRIES_MAX => {
+            Some(Outcome::NoPartition | Outcome::NoGroup) if *tries < TRIES_MAX => {
                 *tries += 1;
-                if self.make_partition(&queue) {
+                if self.make_partitions(&queue) {
                     if let Some(subscriber) = self.subscribers.remove(&number) {
                         self.attach(&subscriber);
                         self.subscribers.insert(number, subscriber);
@@ -129,9 +127,8 @@ impl Session {
     fn refuse_consumer(&mut self, number: u64, at: ChannelRef, fault: Fault, out: &mut Output) {
         if let Some(subscriber) = self.subscribers.remove(&number) {
             // It may be attached all the same, if nobody knows what came of it.
-            let (partition, consumer) = (subscriber.partition(), subscriber.id);
-            self.outbound.push(subscriber.queue.shard, Op::Release { partition, consumer }, Origin::Nothing);
-            self.released.push(consumer);
+            self.outbound.push(subscriber.queue.shard, subscriber.release(), Origin::Nothing);
+            self.released.push(subscriber.id);
         }
         if let Some(channel) = self.channel(at) {
             channel.owned.remove(&number);
@@ -183,7 +180,7 @@ impl Session {
                 self.resume(at, out);
             }
             Some(Outcome::NoPartition) => {
-                if self.make_partition(&queue) {
+                if self.make_partitions(&queue) {
                     self.take(number);
                 } else {
                     let fault = self.no_queue(&queue);
@@ -192,33 +189,17 @@ impl Session {
             }
             Some(Outcome::SingleActive) => {
                 let resource = catalog::Resource::queue(queue.vhost.clone(), queue.name.clone());
+                let kind = match queue.partitions {
+                    Some(_) => "queues with partitions",
+                    None => "quorum queues with single active consumer",
+                };
                 let text = format!(
-                    "cannot obtain access to locked {resource}. basic.get operations are not supported by quorum queues with \
-                     single active consumer"
+                    "cannot obtain access to locked {resource}. basic.get operations are not supported by {kind}"
                 );
                 self.fail(at.id, Fault::resource_locked(text).of(GET), out);
             }
             _ => self.fail(at.id, unknown_fate().of(GET), out),
         }
-    }
-
-    fn handle_purged(&mut self, at: ChannelRef, nowait: bool, outcome: Option<Outcome>, out: &mut Output) {
-        let count = match outcome {
-            Some(Outcome::Purged(count)) => count,
-            // A queue whose partition is not made yet has nothing in it.
-            Some(_) => 0,
-            None => {
-                if self.channel(at).is_some() {
-                    self.fail(at.id, unknown_fate().of(PURGE), out);
-                }
-                return;
-            }
-        };
-        if !nowait {
-            let message_count = u32::try_from(count).unwrap_or(u32::MAX);
-            self.answer(at, queue::PurgeOk { message_count }, out);
-        }
-        self.resume(at, out);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use amqp091::{ChannelId, Content, Properties, ReplyCode, ShortBytes, ShortStr, basic};
 use bytes::{Bytes, BytesMut};
 use catalog::{Action, CatalogError, Exchange, Rule};
+use streams::PartitionId;
 
 use super::Session;
 use super::outbound::{Answer, Append};
@@ -139,7 +140,7 @@ impl Session {
             self.handle_unroutable(at, publish, content, out);
             return Ok(());
         }
-        self.append(at, publish, publication, &content)
+        self.append(at, publish, publication, &message, &content)
     }
 
     /// For exchanges that choose by chance; nothing hangs on its quality.
@@ -187,6 +188,7 @@ impl Session {
         at: ChannelRef,
         publish: &basic::Publish<'_>,
         publication: &Publication<'_>,
+        message: &catalog::Message<'_>,
         content: &Content,
     ) -> Result<(), Fault> {
         let frame = self.write(publish, publication, content);
@@ -197,6 +199,7 @@ impl Session {
             at,
             answer,
             queue: Arc::clone(queue),
+            partition: PartitionId(queue.partition_of(message)),
             frame: frame.clone(),
             priority: publication.priority.unwrap_or(0),
             ttl_ms: publication.ttl_ms,

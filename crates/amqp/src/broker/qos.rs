@@ -7,7 +7,6 @@ use super::consumers::window;
 use crate::channel::ChannelRef;
 use crate::fault::Fault;
 use crate::output::Output;
-use streams::Op;
 
 use super::outbound::Origin;
 
@@ -47,9 +46,7 @@ impl Session {
             subscriber.open = open;
             if wanted != subscriber.window {
                 subscriber.window = wanted;
-                let (partition, consumer) = (subscriber.partition(), subscriber.id);
-                let op = Op::Window { partition, consumer, window: wanted };
-                self.outbound.push(subscriber.queue.shard, op, Origin::Nothing);
+                self.outbound.push(subscriber.queue.shard, subscriber.change_window(), Origin::Nothing);
             }
         }
     }

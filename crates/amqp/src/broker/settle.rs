@@ -1,34 +1,37 @@
 //! basic.ack, basic.nack, basic.reject and basic.recover.
 
 use amqp091::basic;
-use streams::{Offset, OffsetSet, Op};
+use streams::{ConsumerId, OffsetSet, Op, PartitionId};
 
 use super::Session;
-use super::consumers::Subscriber;
 use super::outbound::Origin;
 use crate::channel::{ChannelRef, Held, Mode, Settling};
 use crate::fault::Fault;
 
 /// What the deliveries of consumers become, gathered in order: neighbours that become the same are one operation.
 #[derive(Debug, Default)]
-pub(super) struct Settlements(Vec<(u64, Settling, OffsetSet)>);
+pub(super) struct Settlements(Vec<Settlement>);
+
+#[derive(Debug)]
+struct Settlement {
+    /// The consumer's number.
+    consumer: u64,
+    partition: PartitionId,
+    how: Settling,
+    offsets: OffsetSet,
+}
 
 impl Settlements {
-    fn push(&mut self, consumer: u64, how: Settling, offset: Offset) {
-        // Few consumers take turns; to look at several saves operations.
-        let recent = self.0.iter_mut().rev().take(8);
-        for (known, same, offsets) in recent {
-            if *known == consumer {
-                if *same == how {
-                    offsets.insert(offset);
-                    return;
-                }
-                break;
-            }
+    fn push(&mut self, held: &Held, how: Settling) {
+        let Held { consumer, partition, offset, .. } = *held;
+        // Few consumers and partitions take turns; to look at several saves operations.
+        let mut recent = self.0.iter_mut().rev().take(16);
+        let same = recent.find(|known| (known.consumer, known.partition) == (consumer, partition));
+        if let Some(same) = same.filter(|same| same.how == how) {
+            same.offsets.insert(offset);
+            return;
         }
-        let mut offsets = OffsetSet::new();
-        offsets.insert(offset);
-        self.0.push((consumer, how, offsets));
+        self.0.push(Settlement { consumer, partition, how, offsets: OffsetSet::from(offset) });
     }
 }
 
@@ -96,7 +99,7 @@ impl Session {
     pub(super) fn settle(&mut self, held: &Held, how: Settling) {
         let Some(subscriber) = self.subscribers.get_mut(&held.consumer) else { return };
         subscriber.held = subscriber.held.saturating_sub(1);
-        self.settlements.push(held.consumer, how, held.offset);
+        self.settlements.push(held, how);
         if subscriber.held == 0 && subscriber.is_over() {
             self.forgotten.push(held.consumer);
         }
@@ -112,9 +115,9 @@ impl Session {
     /// Puts what was settled before whatever comes next.
     pub(super) fn flush_settlements(&mut self) {
         let mut gathered = std::mem::take(&mut self.settlements.0);
-        for (number, how, offsets) in gathered.drain(..) {
-            if let Some(subscriber) = self.subscribers.get(&number) {
-                let op = op(subscriber, how, offsets);
+        for Settlement { consumer, partition, how, offsets } in gathered.drain(..) {
+            if let Some(subscriber) = self.subscribers.get(&consumer) {
+                let op = op(partition, subscriber.id, how, offsets);
                 self.outbound.push(subscriber.queue.shard, op, Origin::Nothing);
             }
         }
@@ -125,9 +128,10 @@ impl Session {
     pub(super) fn settle_done(&mut self) {
         for number in std::mem::take(&mut self.settling) {
             if let Some(subscriber) = self.subscribers.get_mut(&number) {
-                let offsets = std::mem::take(&mut subscriber.done);
-                let op = op(subscriber, Settling::Ack, offsets);
-                self.outbound.push(subscriber.queue.shard, op, Origin::Nothing);
+                for (partition, offsets) in subscriber.done.drain() {
+                    let op = op(partition, subscriber.id, Settling::Ack, offsets);
+                    self.outbound.push(subscriber.queue.shard, op, Origin::Nothing);
+                }
                 if subscriber.is_over() {
                     self.forgotten.push(number);
                 }
@@ -140,14 +144,12 @@ impl Session {
         let Some(subscriber) = self.subscribers.get_mut(&number) else { return };
         if let Some(window) = subscriber.wider_window() {
             subscriber.window = window;
-            let op = Op::Window { partition: subscriber.partition(), consumer: subscriber.id, window };
-            self.outbound.push(subscriber.queue.shard, op, Origin::Nothing);
+            self.outbound.push(subscriber.queue.shard, subscriber.change_window(), Origin::Nothing);
         }
     }
 }
 
-fn op(subscriber: &Subscriber, how: Settling, offsets: OffsetSet) -> Op {
-    let (partition, consumer) = (subscriber.partition(), subscriber.id);
+fn op(partition: PartitionId, consumer: ConsumerId, how: Settling, offsets: OffsetSet) -> Op {
     match how {
         Settling::Ack => Op::Settle { partition, consumer, offsets },
         Settling::Requeue { failed } => Op::Return { partition, consumer, offsets, failed, delay_ms: 0 },

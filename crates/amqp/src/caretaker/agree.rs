@@ -19,7 +19,7 @@ use streams::{Op, PartitionId};
 
 use super::Unfinished;
 use super::look::{Agreed, Found, inventory};
-use crate::broker::partition_settings;
+use crate::broker::partitions;
 use crate::serve::Server;
 
 /// Between two looks, whatever happens. Changes that come meanwhile are looked at together.
@@ -95,9 +95,14 @@ impl Server {
         let Found { unknown, different } = found;
         let mut ops: Vec<Op> = unknown
             .into_iter()
-            .filter(|id| topology.queue_by_id(id.0).is_none())
-            .map(|partition| Op::Delete { partition, if_unused: false, if_empty: false })
+            .filter(|(id, _)| topology.queue_of_partition(id.0).is_none())
+            .map(|(partition, group)| match group {
+                Some(group) => Op::DeleteGroup { group, if_unused: false, if_empty: false },
+                None => Op::Delete { partition, if_unused: false, if_empty: false },
+            })
             .collect();
+        // One a group is enough.
+        ops.dedup();
         if !ops.is_empty() && !topology.is_whole() {
             tracing::warn!(
                 shard,
@@ -110,8 +115,8 @@ impl Server {
             tracing::info!(shard, partitions = ops.len(), "partitions are deleted whose queues are gone");
         }
         ops.extend(different.into_iter().filter_map(|(partition, found)| {
-            let queue = topology.queue_by_id(partition.0)?;
-            let settings = partition_settings(topology.vhost(&queue.vhost)?, queue);
+            let queue = topology.queue_of_partition(partition.0)?;
+            let settings = partitions::settings(topology.vhost(&queue.vhost)?, queue);
             (settings != found).then_some(Op::Alter { partition, settings })
         }));
         let mut courier = self.courier()?;

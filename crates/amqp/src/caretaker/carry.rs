@@ -12,7 +12,7 @@ use streams::{DeathReason, Offset, OffsetSet, Op, Outcome, PartitionId};
 
 use super::Unfinished;
 use super::courier::Courier;
-use crate::broker::partition_settings;
+use crate::broker::partitions;
 use crate::message::{Death, Message};
 use crate::serve::Server;
 
@@ -33,6 +33,8 @@ struct Parcel {
     /// The letter's place in the queue that it died in.
     letter: Offset,
     queue: Arc<Queue>,
+    /// Of the queue's.
+    partition: PartitionId,
     frame: Bytes,
     priority: u8,
 }
@@ -71,7 +73,7 @@ impl Server {
     /// or one that was deleted; an exchange that leads to no queue; a queue that the message has come from in a circle.
     fn address(&self, partition: PartitionId, reason: DeathReason, frames: Vec<(u64, Bytes)>) -> Vec<Parcel> {
         let topology = self.catalog.topology();
-        let Some(queue) = topology.queue_by_id(partition.0) else { return Vec::new() };
+        let Some(queue) = topology.queue_of_partition(partition.0) else { return Vec::new() };
         let Some(vhost) = topology.vhost(queue.vhost.as_bytes()) else { return Vec::new() };
         let Some(dead_letter) = vhost.settings(queue).dead_letter else { return Vec::new() };
         let time_ms = self.runtime.clock.wall_ms();
@@ -121,8 +123,7 @@ impl Server {
         else {
             return Ok(());
         };
-        let settings = partition_settings(vhost, queue);
-        let create = Op::Create { partition: PartitionId(queue.id), settings };
+        let create = partitions::create(vhost, queue);
         courier.ask(queue.shard, vec![create, parcel.append()]).await?;
         Ok(())
     }
@@ -131,7 +132,7 @@ impl Server {
 impl Parcel {
     fn append(&self) -> Op {
         Op::Append {
-            partition: PartitionId(self.queue.id),
+            partition: self.partition,
             frame: self.frame.clone(),
             priority: self.priority,
             ttl_ms: None,
@@ -177,7 +178,9 @@ fn send_on(
             death.reason != DeathReason::Rejected && !circles.may_return_to(&queue.name.to_string());
         if !is_circle {
             let priority = properties.priority.unwrap_or(0);
-            parcels.push(Parcel { letter, queue: Arc::clone(queue), frame: frame.clone(), priority });
+            let partition = PartitionId(queue.partition_of(&looked_at));
+            let (queue, frame) = (Arc::clone(queue), frame.clone());
+            parcels.push(Parcel { letter, queue, partition, frame, priority });
         }
     }
 }

@@ -91,10 +91,10 @@ impl Server {
         courier: &mut Courier,
         partition: PartitionId,
     ) -> Result<bool, Unfinished> {
-        // First the partition: it knows whether somebody has come meanwhile.
+        // First the partition, with the others of its queue: it knows whether somebody has come meanwhile.
         let outcomes = courier.ask(replica.shard(), vec![Op::Expire { partition }]).await?;
         let is_gone = matches!(outcomes[..], [Outcome::Deleted(_) | Outcome::NoPartition]);
-        let queue = self.catalog.topology().queue_by_id(partition.0).cloned();
+        let queue = self.catalog.topology().queue_of_partition(partition.0).cloned();
         if let Some(queue) = queue.filter(|_| is_gone) {
             self.catalog.delete_queue(&queue.vhost, &queue.name, Deletion::ById(queue.id), None).await?;
         }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use amqp091::{ChannelId, Command};
 use bytes::Bytes;
-use streams::{Delivery, Offset};
+use streams::{Delivery, Offset, PartitionId};
 
 pub(crate) use confirms::Confirms;
 pub(crate) use ledger::Ledger;
@@ -39,6 +39,7 @@ pub(crate) enum Mode {
 pub(crate) struct Held {
     /// The number of the consumer that holds it.
     pub(crate) consumer: u64,
+    pub(crate) partition: PartitionId,
     pub(crate) offset: Offset,
     /// It is settled as soon as the transaction is committed.
     pub(crate) pending: bool,

@@ -10,20 +10,26 @@ use super::stored::View;
 const DELIVERY_COUNT: &str = "x-delivery-count";
 const ACQUIRED_COUNT: &str = "x-acquired-count";
 const EPOCH: &str = "x-consumer-epoch";
+const PARTITION: &str = "x-partition";
 
 /// The properties with which a message is delivered, if they are not just its own.
 ///
 /// A message that was delivered before says how often that failed and how often it was given out; one from a queue with a single active
-/// consumer has the number by which a resource can tell a consumer that came late; a dead letter has its history.
-pub(crate) fn changed_properties(message: &View<'_>, delivery: &Delivery) -> Option<Bytes> {
-    if message.deaths.is_empty() && !delivery.redelivered && delivery.epoch == 0 {
+/// consumer, or with partitions, has the number by which a resource can tell a consumer that came late, and that of its partition; a dead
+/// letter has its history.
+pub(crate) fn changed_properties(
+    message: &View<'_>,
+    delivery: &Delivery,
+    partition: Option<u32>,
+) -> Option<Bytes> {
+    if message.deaths.is_empty() && !delivery.redelivered && delivery.epoch == 0 && partition.is_none() {
         return None;
     }
     let own = Properties::decode(message.properties).ok()?;
     let deaths = Table::decode(message.deaths).unwrap_or_default();
     let mut headers = TableBuf::new();
     let is_replaced = |key: ShortBytes<'_>| {
-        [DELIVERY_COUNT, ACQUIRED_COUNT, EPOCH].iter().any(|name| key == **name)
+        [DELIVERY_COUNT, ACQUIRED_COUNT, EPOCH, PARTITION].iter().any(|name| key == **name)
             || (!deaths.is_empty() && is_ours(key.as_bytes()))
     };
     headers.extend(own.headers.unwrap_or_default(), |key| !is_replaced(key));
@@ -35,6 +41,9 @@ pub(crate) fn changed_properties(message: &View<'_>, delivery: &Delivery) -> Opt
     }
     if delivery.epoch > 0 {
         headers = headers.with(EPOCH, i64::try_from(delivery.epoch).unwrap_or(i64::MAX));
+    }
+    if let Some(partition) = partition {
+        headers = headers.with(PARTITION, i64::from(partition));
     }
     let mut out = BytesMut::with_capacity(message.properties.len() + message.deaths.len() + 96);
     Properties { headers: Some(headers.as_table()), ..own }.encode(&mut out);
@@ -81,7 +90,7 @@ mod tests {
     fn properties_of(message: &Message, delivery: &Delivery) -> Option<Bytes> {
         let mut out = BytesMut::new();
         message.encode(&mut out);
-        changed_properties(&View::of(&out).unwrap(), delivery)
+        changed_properties(&View::of(&out).unwrap(), delivery, None)
     }
 
     fn headers_of(properties: &Bytes) -> String {
@@ -111,6 +120,15 @@ mod tests {
         let message = message(&TableBuf::new());
         let delivery = Delivery { epoch: 7, ..first() };
         assert_eq!(headers_of(&properties_of(&message, &delivery).unwrap()), r#"{"x-consumer-epoch": 7i64}"#);
+    }
+
+    #[test]
+    fn what_comes_from_a_partition_says_from_which() {
+        let mut out = BytesMut::new();
+        message(&TableBuf::new().with("x-partition", "forged")).encode(&mut out);
+        let delivery = Delivery { epoch: 7, ..first() };
+        let properties = changed_properties(&View::of(&out).unwrap(), &delivery, Some(3)).unwrap();
+        assert_eq!(headers_of(&properties), r#"{"x-consumer-epoch": 7i64, "x-partition": 3i64}"#);
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub struct Got {
 impl Got {
     pub(super) fn new(delivery: &Delivery, ready_left: u64, frame: &Bytes) -> Result<Self, OperatorError> {
         let view = View::of(frame)?;
-        let properties = changed_properties(&view, delivery);
+        let properties = changed_properties(&view, delivery, None);
         Ok(Self {
             offset: delivery.offset.0,
             redelivered: delivery.redelivered,

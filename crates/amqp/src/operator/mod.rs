@@ -9,13 +9,13 @@ mod post;
 use std::sync::Arc;
 
 use catalog::{CatalogError, Declared, Deletion, Name, Queue, QueueSpec};
-use streams::{Op, Outcome, PartitionId};
+use streams::{Op, Outcome};
 use thiserror::Error;
 
 pub use self::get::{AfterGet, Got};
 pub use self::peek::Peeked;
 pub use self::post::Post;
-use crate::broker::partition_settings;
+use crate::broker::partitions;
 use crate::caretaker::courier::Interrupted;
 use crate::serve::Server;
 
@@ -34,8 +34,10 @@ pub enum OperatorError {
     /// A queue has no room.
     #[error("a queue is full and takes no more; the message is in those queues that had room")]
     Full,
-    /// Messages go to the consumer that was chosen.
-    #[error("messages of this queue go to its single active consumer only; peek shows them")]
+    /// Messages go to the consumer that was chosen for the queue, or for their partition.
+    #[error(
+        "messages of this queue go to its single active consumer only, or to one for each partition; peek shows them"
+    )]
     SingleActive,
     /// Nobody knows what came of it.
     #[error("it is not known whether it was done; the node was cut off, or far behind; try again")]
@@ -77,8 +79,8 @@ impl Server {
     /// [`CatalogError::InUse`], [`CatalogError::NotEmpty`]; [`OperatorError::Unknown`].
     pub async fn delete(&self, queue: &Queue, if_unused: bool, if_empty: bool) -> Result<u64, OperatorError> {
         let mut courier = self.courier()?;
-        let partition = PartitionId(queue.id);
-        let outcomes = courier.ask(queue.shard, vec![Op::Delete { partition, if_unused, if_empty }]).await?;
+        let delete = partitions::delete(queue, if_unused, if_empty);
+        let outcomes = courier.ask(queue.shard, vec![delete]).await?;
         let messages = match outcomes[..] {
             [Outcome::Deleted(messages)] => messages,
             [Outcome::NotUnused] => return Err(CatalogError::InUse(queue.resource()).into()),
@@ -88,8 +90,7 @@ impl Server {
         };
         self.catalog.delete_queue(&queue.vhost, &queue.name, Deletion::ById(queue.id), None).await?;
         // Somebody may have published in between, and made it again.
-        let delete = Op::Delete { partition, if_unused: false, if_empty: false };
-        courier.ask(queue.shard, vec![delete]).await?;
+        courier.ask(queue.shard, vec![partitions::delete(queue, false, false)]).await?;
         Ok(messages)
     }
 
@@ -101,9 +102,7 @@ impl Server {
         let queues = self.catalog.delete_vhost(vhost).await?;
         let mut courier = self.courier()?;
         for queue in queues {
-            let partition = PartitionId(queue.id);
-            let delete = Op::Delete { partition, if_unused: false, if_empty: false };
-            courier.ask(queue.shard, vec![delete]).await?;
+            courier.ask(queue.shard, vec![partitions::delete(&queue, false, false)]).await?;
         }
         Ok(())
     }
@@ -113,19 +112,18 @@ impl Server {
     /// # Errors
     /// [`OperatorError::Unknown`].
     pub async fn purge(&self, queue: &Queue) -> Result<u64, OperatorError> {
-        let purge = Op::Purge { partition: PartitionId(queue.id) };
-        let outcomes = self.courier()?.ask(queue.shard, vec![purge]).await?;
-        Ok(match outcomes[..] {
-            [Outcome::Purged(messages)] => messages,
+        let outcomes = self.courier()?.ask(queue.shard, partitions::purge(queue)).await?;
+        let purged = outcomes.into_iter().map(|outcome| match outcome {
+            Outcome::Purged(messages) => messages,
             _ => 0,
-        })
+        });
+        Ok(purged.sum())
     }
 
-    /// What makes the partition of a queue.
+    /// What makes the partitions of a queue.
     fn create(&self, queue: &Queue) -> Result<Op, CatalogError> {
         let topology = self.catalog.topology();
         let vhost = topology.vhost(&queue.vhost).ok_or_else(|| CatalogError::NoVhost(queue.vhost.clone()))?;
-        let settings = partition_settings(vhost, queue);
-        Ok(Op::Create { partition: PartitionId(queue.id), settings })
+        Ok(partitions::create(vhost, queue))
     }
 }

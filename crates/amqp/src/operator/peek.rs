@@ -1,9 +1,10 @@
 //! Messages looked at where they lie.
 
 use catalog::Queue;
-use streams::{Delivery, Offset, PartitionId};
+use streams::{Delivery, Offset};
 
 use super::{Got, OperatorError};
+use crate::broker::partitions::partitions;
 use crate::serve::Server;
 
 /// So many places are looked at in one go, of those that may hold a message.
@@ -20,14 +21,20 @@ pub struct Peeked {
 }
 
 impl Server {
-    /// Looks at messages of a queue from a place on, at most `count`, and fewer if they are large: about 16 MiB. Nothing is
+    /// Looks at messages of a queue (of this partition of it, from 0, if it has several) from a place on, at most `count`, and fewer if they are large: about 16 MiB. Nothing is
     /// asked of the shard and nobody's delivery is disturbed: it is what this node's replica has, which may be a moment old.
     ///
     /// # Errors
     /// [`OperatorError::Unreadable`], [`OperatorError::Damaged`].
-    pub async fn peek(&self, queue: &Queue, from: u64, count: usize) -> Result<Peeked, OperatorError> {
-        let partition = PartitionId(queue.id);
+    pub async fn peek(
+        &self,
+        queue: &Queue,
+        partition: u32,
+        from: u64,
+        count: usize,
+    ) -> Result<Peeked, OperatorError> {
         let nothing = Peeked { messages: Vec::new(), next: None };
+        let Some(partition) = partitions(queue).nth(partition as usize) else { return Ok(nothing) };
         let Some(replica) = self.shards.replica(queue.shard) else { return Ok(nothing) };
         let Some(stats) = replica.stats(partition) else { return Ok(nothing) };
         let (mut from, tail) = (from.max(stats.head.0), stats.tail.0);

@@ -52,7 +52,7 @@ impl Server {
         let delay_ms = if routed.is_delayed() { publication.delay_ms() } else { 0 };
         let frame = frame(&post, &publication);
         let append = |queue: &Queue| Op::Append {
-            partition: PartitionId(queue.id),
+            partition: PartitionId(queue.partition_of(&message)),
             frame: frame.clone(),
             priority: publication.priority.unwrap_or(0),
             ttl_ms: publication.ttl_ms,

@@ -45,7 +45,7 @@ impl Catalog {
     /// Makes a queue, or finds it as it is wanted. `connection` is the number of the asking connection on this node. An empty name asks for
     /// one from the server.
     ///
-    /// The queue's partition is not made here: whoever asked has its id and its shard.
+    /// The queue's partitions are not made here: whoever asked has their ids and their shard.
     ///
     /// # Errors
     /// [`CatalogError::ReservedPrefix`], [`CatalogError::InvalidArgument`], [`CatalogError::Locked`], [`CatalogError::Inequivalent`],
@@ -72,7 +72,7 @@ impl Catalog {
         let mut needs_id = !is_there;
         loop {
             if needs_id {
-                asking.id = Some(self.new_id().await?);
+                asking.id = Some(self.take_ids(options.partitions.unwrap_or(1)).await?);
                 asking.salt = self.runtime.entropy.next_u64();
             }
             asking.session = *self.session.borrow();
@@ -90,7 +90,7 @@ impl Catalog {
         }
     }
 
-    /// Deletes a queue with its bindings, and gives back which one, for its partition to be deleted too. `None`: it is not there.
+    /// Deletes a queue with its bindings, and gives back which one, for its partitions to be deleted too. `None`: it is not there.
     ///
     /// Whether it is unused and empty the caller asks its shard, before.
     ///
@@ -174,6 +174,7 @@ impl Topology {
             name: name.clone(),
             id,
             shard: self.place(asking.salt),
+            partitions: asking.options.partitions,
             durable: spec.durable && !spec.exclusive,
             auto_delete: spec.auto_delete,
             exclusive,

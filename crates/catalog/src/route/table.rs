@@ -144,7 +144,7 @@ pub(crate) fn parse_weight(key: &Name) -> Option<u32> {
 
 impl HashOn {
     /// Does something with the bytes that decide.
-    fn hashed<R>(&self, message: &Message<'_>, find: impl FnOnce(&[u8]) -> R) -> R {
+    pub(crate) fn hashed<R>(&self, message: &Message<'_>, find: impl FnOnce(&[u8]) -> R) -> R {
         match self {
             HashOn::Key => find(message.key),
             HashOn::Header(name) => match message.headers.iter().find(|(key, _)| key.as_bytes() == &**name) {

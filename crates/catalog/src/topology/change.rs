@@ -202,11 +202,17 @@ impl Topology {
             self.unplace(&before);
         }
         *self.placed.entry(&queue.shard, || 0) += 1;
+        for partition in queue.partition_ids().skip(1) {
+            self.further.insert(partition, queue.id);
+        }
         self.queues.insert(queue.id, queue);
     }
 
     fn unplace(&mut self, queue: &Queue) {
         self.queues.remove(&queue.id);
+        for partition in queue.partition_ids().skip(1) {
+            self.further.remove(&partition);
+        }
         if let Some(count) = self.placed.get_mut(&queue.shard) {
             *count = count.saturating_sub(1);
         }

@@ -37,6 +37,8 @@ pub struct Topology {
     pub(crate) nodes: BTreeMap<u64, NodeRecord>,
     /// By id.
     pub(crate) queues: Map<u64, Arc<Queue>>,
+    /// The queues of further partitions, by the partitions' ids: those of queues with several, but for the first of each.
+    pub(crate) further: Map<u64, u64>,
     /// How many queues each shard has.
     pub(crate) placed: Map<u32, u32>,
     /// Where queues, or what decides over them, have records that can't be read.
@@ -88,9 +90,14 @@ impl Topology {
         users
     }
 
-    /// The queue whose partition has this id.
+    /// The queue with this id.
     pub fn queue_by_id(&self, id: u64) -> Option<&Arc<Queue>> {
         self.queues.get(&id)
+    }
+
+    /// The queue that has the partition with this id.
+    pub fn queue_of_partition(&self, id: u64) -> Option<&Arc<Queue>> {
+        self.queues.get(&id).or_else(|| self.queues.get(self.further.get(&id)?))
     }
 
     /// The queues that belong to connections of one session, in no order.

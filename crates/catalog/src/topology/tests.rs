@@ -140,6 +140,7 @@ impl Model {
                     format: FORMAT,
                     id,
                     shard: u32::from(*number) + 1,
+                    partitions: None,
                     durable: true,
                     auto_delete: false,
                     exclusive: None,
@@ -399,6 +400,31 @@ fn a_record_of_a_newer_version_counts_as_absent() {
     for garbage in ["", "{}", "[1]", r#"{"format":1}"#] {
         assert!(topology.set(&place, Some(&znode(garbage))).is_err(), "{garbage}");
     }
+}
+
+#[test]
+fn every_partition_leads_to_its_queue_for_as_long_as_that_is_there() {
+    let mut topology = Topology::default();
+    let znode = |json: &str| Znode { data: Some(Arc::from(json.as_bytes())), version: 0 };
+    let place = Place::Queue(vhost(), "q".into());
+    topology.set(&Place::Vhost(vhost()), Some(&znode(r#"{"format":1}"#))).unwrap();
+    let found = |topology: &Topology| -> Vec<u64> {
+        (0..20).filter(|id| topology.queue_of_partition(*id).is_some()).collect()
+    };
+    for (json, partitions) in [
+        (
+            r#"{"format":1,"id":3,"shard":1,"partitions":4,"durable":true,"auto_delete":false}"#,
+            vec![3, 4, 5, 6],
+        ),
+        (r#"{"format":1,"id":9,"shard":1,"partitions":2,"durable":true,"auto_delete":false}"#, vec![9, 10]),
+        (r#"{"format":1,"id":12,"shard":1,"durable":true,"auto_delete":false}"#, vec![12]),
+    ] {
+        topology.set(&place, Some(&znode(json))).unwrap();
+        assert_eq!(found(&topology), partitions);
+        assert_eq!(topology.queue_count(), 1);
+    }
+    topology.set(&place, None).unwrap();
+    assert!(found(&topology).is_empty());
 }
 
 #[test]

@@ -40,6 +40,24 @@ fn an_id_is_never_given_twice() {
 }
 
 #[test]
+fn partitions_have_ids_of_their_own() {
+    run(async {
+        let cluster = Cluster::of(2).await;
+        let mut ids = std::collections::BTreeSet::new();
+        for round in 0..40_u32 {
+            let count = [1, 3, 200, 300][round as usize % 4];
+            let spec =
+                QueueSpec { arguments: with(TableBuf::new().with("x-partitions", count)), ..durable() };
+            let catalog = cluster.catalog(round as usize % 2);
+            let queue = name(&format!("q-{round}"));
+            let made = catalog.declare_queue(&slash(), &queue, &spec, CONNECTION).await.unwrap().value;
+            assert_eq!(made.partition_ids().count(), count as usize);
+            assert!(made.partition_ids().all(|id| ids.insert(id)), "round {round}");
+        }
+    });
+}
+
+#[test]
 fn what_differs_is_told_in_rabbitmqs_words() {
     run(async {
         let cluster = Cluster::of(1).await;

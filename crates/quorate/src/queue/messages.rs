@@ -54,6 +54,9 @@ pub(super) struct PeekArgs {
     /// From this place on; the places are in --json's `offset`.
     #[arg(long, value_name = "OFFSET", default_value_t = 0)]
     from: u64,
+    /// Of a queue with partitions, this one; from 0.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    partition: u32,
 }
 
 /// Says on a terminal how far long work is.
@@ -149,10 +152,10 @@ pub(super) async fn consume(session: &Session, args: &ConsumeArgs) -> Result<()>
 }
 
 pub(super) async fn peek(session: &Session, args: &PeekArgs) -> Result<()> {
-    let (mut from, mut left) = (args.from, args.count);
+    let (partition, mut from, mut left) = (args.partition, args.from, args.count);
     while left > 0 {
         let (count, encoding) = (left.min(AT_ONCE), encoding(session));
-        let rest = format!("/peek?from={from}&count={count}&encoding={encoding}");
+        let rest = format!("/peek?partition={partition}&from={from}&count={count}&encoding={encoding}");
         let peeked = session.ask_json(Method::GET, &session.queue(&args.queue, &rest), "").await?;
         let messages = peeked["messages"].as_array().context("the node's answer has no messages")?;
         show(session, messages)?;

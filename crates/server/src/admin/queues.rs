@@ -5,9 +5,8 @@
 
 use std::fmt::Write;
 
-use amqp::Resource;
+use amqp::{QueueCounts, Resource};
 use metrics::{counter, gauge};
-use streams::Stats;
 
 use crate::data::DataPlane;
 use crate::data::shortage::queue_bytes;
@@ -117,50 +116,51 @@ fn led(data: &DataPlane) -> impl Iterator<Item = std::sync::Arc<::shards::Replic
 }
 
 fn sums(data: &DataPlane) -> Sums {
-    let mut sums = Sums::default();
+    let (mut sums, topology) = (Sums::default(), data.catalog.topology());
     for replica in led(data) {
         replica.read(|shard| {
-            for stats in shard.partitions().filter_map(|partition| shard.stats(partition)) {
+            let queues = topology.queues_of_shard(replica.shard());
+            for counts in queues.filter_map(|queue| QueueCounts::in_shard(shard, queue)) {
                 sums.queues += 1;
-                sums.ready += stats.ready;
-                sums.unacked += stats.unsettled;
-                sums.consumers += stats.consumers;
+                sums.ready += counts.ready;
+                sums.unacked += counts.unsettled;
+                sums.consumers += counts.consumers;
             }
         });
     }
     sums
 }
 
-type Measure = fn(&Stats) -> u64;
+type Measure = fn(&QueueCounts) -> u64;
 
 /// What is said of each queue.
 const OF_EACH: [(&str, &str, Measure); 5] = [
-    ("rabbitmq_queue_messages_ready", "gauge", |stats| stats.ready),
-    ("rabbitmq_queue_messages_unacked", "gauge", |stats| stats.unsettled),
-    ("rabbitmq_queue_messages", "gauge", |stats| stats.ready + stats.unsettled),
-    ("rabbitmq_queue_consumers", "gauge", |stats| stats.consumers),
-    ("rabbitmq_queue_messages_published_total", "counter", |stats| stats.tail.0),
+    ("rabbitmq_queue_messages_ready", "gauge", |counts| counts.ready),
+    ("rabbitmq_queue_messages_unacked", "gauge", |counts| counts.unsettled),
+    ("rabbitmq_queue_messages", "gauge", |counts| counts.ready + counts.unsettled),
+    ("rabbitmq_queue_consumers", "gauge", |counts| counts.consumers),
+    ("rabbitmq_queue_messages_published_total", "counter", |counts| counts.published),
 ];
 
 /// Written by hand: a recorder of ten thousand queues costs more than their numbers.
 pub(super) fn write_each(data: &DataPlane, text: &mut String) {
     let topology = data.catalog.topology();
-    let mut rows: Vec<(String, Stats)> = Vec::new();
+    let mut rows: Vec<(String, QueueCounts)> = Vec::new();
     for replica in led(data) {
-        let stats: Vec<_> =
-            replica.read(|shard| shard.partitions().filter_map(|id| Some((id, shard.stats(id)?))).collect());
-        for (partition, stats) in stats {
-            if let Some(queue) = topology.queue_by_id(partition.0) {
-                let (vhost, name) = (queue.vhost.to_string(), queue.name.to_string());
-                rows.push((format!("vhost=\"{}\",queue=\"{}\"", escaped(&vhost), escaped(&name)), stats));
-            }
+        let queues: Vec<_> = topology.queues_of_shard(replica.shard()).collect();
+        let counted: Vec<_> =
+            replica.read(|shard| queues.iter().map(|queue| QueueCounts::in_shard(shard, queue)).collect());
+        for (queue, counts) in queues.into_iter().zip(counted) {
+            let (vhost, name) = (queue.vhost.to_string(), queue.name.to_string());
+            let labels = format!("vhost=\"{}\",queue=\"{}\"", escaped(&vhost), escaped(&name));
+            rows.extend(counts.map(|counts| (labels, counts)));
         }
     }
     rows.sort_by(|a, b| a.0.cmp(&b.0));
     for (name, kind, measure) in OF_EACH {
         let _infallible = writeln!(text, "# TYPE {name} {kind}");
-        for (labels, stats) in &rows {
-            let _infallible = writeln!(text, "{name}{{{labels}}} {}", measure(stats));
+        for (labels, counts) in &rows {
+            let _infallible = writeln!(text, "{name}{{{labels}}} {}", measure(counts));
         }
     }
 }

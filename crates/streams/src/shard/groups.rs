@@ -62,7 +62,8 @@ impl Shard {
         mut members: Vec<PartitionId>,
         settings: Settings,
     ) -> Outcome {
-        if self.groups.contains_key(&id) {
+        if let Some(there) = self.groups.get(&id) {
+            there.members().to_vec().into_iter().for_each(|member| self.use_again(member));
             return Outcome::Done;
         }
         members.sort_unstable();
@@ -108,6 +109,16 @@ impl Shard {
         let ready = ready.sum();
         self.groups.remove(&id);
         Outcome::Deleted(ready)
+    }
+
+    /// A group goes when all its partitions are to go, which they are only while nobody subscribes.
+    pub(super) fn expire_group(&mut self, id: GroupId, effects: &mut dyn Effects) -> Outcome {
+        let Some(group) = self.groups.get(&id) else { return Outcome::NoGroup };
+        let is_to_go = |member| self.partitions.get(member).is_some_and(|partition| partition.is_to_go());
+        match group.members().iter().all(is_to_go) {
+            true => self.delete_group(id, true, false, effects),
+            false => Outcome::NotUnused,
+        }
     }
 
     pub(super) fn subscribe(

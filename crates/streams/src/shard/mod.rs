@@ -57,7 +57,6 @@ impl Shard {
             | Op::Window { partition, .. }
             | Op::Release { partition, .. }
             | Op::Delete { partition, .. }
-            | Op::Expire { partition }
                 if self.is_grouped(partition) =>
             {
                 Outcome::Grouped
@@ -203,14 +202,13 @@ impl Shard {
         held.take(frames_max).collect()
     }
 
-    /// The partitions that belong to no group, ascending, and how they behave.
-    pub fn singles(&self) -> impl Iterator<Item = (PartitionId, &Settings)> {
-        let singles = self.partitions.iter().filter(|(_, partition)| partition.group.is_none());
-        singles.map(|(id, partition)| (*id, &partition.settings))
+    /// All partitions, ascending: to which group they belong, and how they behave.
+    pub fn inventory(&self) -> impl Iterator<Item = (PartitionId, Option<GroupId>, &Settings)> {
+        self.partitions.iter().map(|(id, partition)| (*id, partition.group, &partition.settings))
     }
 
     /// Partitions that were unused for as long as they may be, or are to go with their last consumer and have lost it; and that nobody
-    /// has deleted or used since. [`Op::Expire`] drops them.
+    /// has deleted or used since. [`Op::Expire`] drops them, those of a group together.
     pub fn expired(&self) -> impl Iterator<Item = PartitionId> + '_ {
         self.partitions.iter().filter(|(_, partition)| partition.is_to_go()).map(|(id, _)| *id)
     }
@@ -274,13 +272,18 @@ impl Shard {
     fn create(&mut self, id: PartitionId, settings: Settings) -> Outcome {
         let now_ms = self.time_ms;
         let is_new = !self.partitions.contains_key(&id);
-        let partition =
-            self.partitions.entry(id).or_insert_with(|| Arc::new(Partition::new(settings, now_ms)));
-        let partition = Arc::make_mut(partition);
-        partition.touch(now_ms);
-        partition.abandoned = false;
-        update_wake(id, partition, &mut self.wakes);
+        self.partitions.entry(id).or_insert_with(|| Arc::new(Partition::new(settings, now_ms)));
+        self.use_again(id);
         if is_new { Outcome::Created } else { Outcome::Done }
+    }
+
+    /// Somebody asked for the partition: it does not go for a while.
+    fn use_again(&mut self, id: PartitionId) {
+        if let Some(partition) = self.partitions.get_mut(&id).map(Arc::make_mut) {
+            partition.touch(self.time_ms);
+            partition.abandoned = false;
+            update_wake(id, partition, &mut self.wakes);
+        }
     }
 
     fn delete(
@@ -309,7 +312,8 @@ impl Shard {
     }
 
     fn expire(&mut self, id: PartitionId, effects: &mut dyn Effects) -> Outcome {
-        match self.partitions.get(&id) {
+        match self.partitions.get(&id).map(Arc::as_ref) {
+            Some(Partition { group: Some(group), .. }) => self.expire_group(*group, effects),
             Some(partition) if !partition.is_to_go() => Outcome::NotUnused,
             _ => self.delete(id, true, false, effects),
         }

@@ -65,6 +65,11 @@ impl Effects for Hands {
     fn expired(&mut self, _: PartitionId) {}
 }
 
+/// What makes the group, of partitions from 1 up.
+pub(crate) fn create(partitions: u64, settings: Settings) -> Op {
+    Op::CreateGroup { group: GROUP, partitions: (1..=partitions).map(PartitionId).collect(), settings }
+}
+
 pub(crate) struct Group {
     pub(crate) shard: Shard,
     pub(crate) hands: Hands,
@@ -72,15 +77,21 @@ pub(crate) struct Group {
 
 impl Group {
     pub(crate) fn new(partitions: u64) -> Self {
+        Self::with(partitions, Settings::default())
+    }
+
+    pub(crate) fn with(partitions: u64, settings: Settings) -> Self {
         let mut group = Self { shard: Shard::new(), hands: Hands::default() };
-        let partitions = (1..=partitions).map(PartitionId).collect();
-        let create = Op::CreateGroup { group: GROUP, partitions, settings: Settings::default() };
-        assert_eq!(group.apply(create), Outcome::Created);
+        assert_eq!(group.apply(create(partitions, settings)), Outcome::Created);
         group
     }
 
-    /// Applies an operation; what it takes out of hands is taken out first.
     pub(crate) fn apply(&mut self, op: Op) -> Outcome {
+        self.apply_at(0, op)
+    }
+
+    /// Applies an operation; what it takes out of hands is taken out first.
+    pub(crate) fn apply_at(&mut self, time_ms: i64, op: Op) -> Outcome {
         let held = &mut self.hands.held;
         match &op {
             Op::Settle { partition, consumer, offsets } | Op::Return { partition, consumer, offsets, .. } => {
@@ -90,7 +101,7 @@ impl Group {
             Op::Gone { owner } => held.retain(|_, by| by.owner != *owner),
             _ => {}
         }
-        let outcome = self.shard.apply(0, op, &mut self.hands);
+        let outcome = self.shard.apply(time_ms, op, &mut self.hands);
         self.shard.check_invariants();
         outcome
     }

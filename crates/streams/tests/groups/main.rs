@@ -4,3 +4,4 @@
 mod hands;
 mod property;
 mod scenarios;
+mod unused;

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use amqp091::{Method, Table, Value, queue};
 use catalog::{Action, CatalogError, Deletion, Name, Queue, QueueSpec};
-use streams::{Op, Outcome, PartitionId};
+use streams::{Op, Outcome};
 
 use super::Answer;
 use crate::broker::Session;
 use crate::broker::desk::Desk;
 use crate::broker::dispatch::Progress;
+use crate::broker::partitions;
 use crate::broker::replies::{ADDRESS_PREFIX, PSEUDO_QUEUE, Presence};
-use crate::broker::settings::settings;
 use crate::channel::ChannelRef;
+use crate::counts::QueueCounts;
 use crate::fault::Fault;
 use crate::output::Output;
 use crate::text::without_line_ends;
@@ -52,8 +53,7 @@ impl Session {
             loop {
                 let queue = desk.catalog.declare_queue(&desk.vhost, &name, &spec, connection).await?.value;
                 let (_, vhost) = desk.look()?;
-                let settings = settings(&vhost, &queue);
-                let create = Op::Create { partition: PartitionId(queue.id), settings };
+                let create = partitions::create(&vhost, &queue);
                 let declared = desk.declared(&queue, nowait, create).await?;
                 // It may have gone with its last user, or for lack of one, while it was declared again.
                 if desk.catalog.topology().queue_by_id(queue.id).is_some() {
@@ -131,8 +131,8 @@ impl Desk {
     /// The answer to queue.declare. `op` goes through the log before the queue's state is read, which is therefore no older than the question.
     async fn declared(&self, queue: &Queue, nowait: bool, op: Op) -> Result<Answer, Fault> {
         self.call(queue.shard, op).await?;
-        let stats = self.shards.stats(queue.shard, PartitionId(queue.id));
-        let (messages, consumers) = stats.map_or((0, 0), |stats| (stats.ready, stats.consumers));
+        let counts = QueueCounts::of(&self.shards, queue).unwrap_or_default();
+        let (messages, consumers) = (counts.ready, counts.consumers);
         let name = queue.name.to_string();
         let exclusive = queue.exclusive.map(|_| queue.id);
         Ok(Answer::Declared { name, messages, consumers, nowait, exclusive })
@@ -145,8 +145,7 @@ impl Desk {
         if_unused: bool,
         if_empty: bool,
     ) -> Result<u64, Fault> {
-        let partition = PartitionId(queue.id);
-        let messages = match self.call(queue.shard, Op::Delete { partition, if_unused, if_empty }).await? {
+        let messages = match self.call(queue.shard, partitions::delete(queue, if_unused, if_empty)).await? {
             Outcome::Deleted(messages) => messages,
             Outcome::NotUnused => return Err(CatalogError::InUse(queue.resource()).into()),
             Outcome::NotEmpty => return Err(CatalogError::NotEmpty(queue.resource()).into()),
@@ -156,7 +155,7 @@ impl Desk {
         let which = Deletion::ById(queue.id);
         self.catalog.delete_queue(&self.vhost, &queue.name, which, None).await?;
         // Somebody may have published in between, and made it again.
-        self.call(queue.shard, Op::Delete { partition, if_unused: false, if_empty: false }).await?;
+        self.call(queue.shard, partitions::delete(queue, false, false)).await?;
         Ok(messages)
     }
 }

@@ -6,9 +6,9 @@ use amqp::ConnectionInfo;
 use axum::extract::Path;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Json};
-use catalog::Vhost;
+use catalog::{Queue, Vhost};
 use serde_json::{Value, json};
-use streams::PartitionId;
+use streams::{ConsumerId, ConsumerInfo, GroupId, PartitionId, SubscriberInfo};
 
 use super::{Answer, Caller, Refusal, done, node_name};
 
@@ -70,22 +70,52 @@ fn consumers_in(caller: &Caller, vhost: &Vhost) -> Vec<Value> {
     let mut all = Vec::new();
     for queue in vhost.queues() {
         let Some(replica) = caller.data.shards.replica(queue.shard) else { continue };
-        let consumers: Vec<_> =
-            replica.read(|shard| shard.consumers(PartitionId(queue.id)).filter(|it| it.attached).collect());
-        all.extend(consumers.into_iter().map(|consumer| {
-            json!({
-                "queue": { "name": queue.name.to_string(), "vhost": vhost.name.to_string() },
-                "node": caller.topology.node_of_session(consumer.id.owner.0).map(node_name),
-                "consumer": format!("{:x}-{}", consumer.id.owner.0, consumer.id.number),
-                "active": consumer.active,
-                "activity_status": if consumer.active { "up" } else { "waiting" },
-                "prefetch_count": consumer.window,
-                "priority": consumer.priority,
-                "messages_unacknowledged": consumer.unsettled,
-            })
-        }));
+        if queue.partitions.is_some() {
+            let group = replica.read(|shard| shard.group(GroupId(queue.id)));
+            let subscribers = group.map(|group| group.subscribers).unwrap_or_default();
+            all.extend(subscribers.into_iter().map(|known| json_of_subscriber(caller, queue, &known)));
+        } else {
+            let consumers: Vec<_> = replica
+                .read(|shard| shard.consumers(PartitionId(queue.id)).filter(|it| it.attached).collect());
+            all.extend(consumers.into_iter().map(|known| json_of_consumer(caller, queue, &known)));
+        }
     }
     all
+}
+
+/// A consumer's name that no other has.
+pub(super) fn consumer_name(id: ConsumerId) -> String {
+    format!("{:x}-{}", id.owner.0, id.number)
+}
+
+fn json_of_consumer(caller: &Caller, queue: &Queue, consumer: &ConsumerInfo) -> Value {
+    json!({
+        "queue": { "name": queue.name.to_string(), "vhost": queue.vhost.to_string() },
+        "node": caller.topology.node_of_session(consumer.id.owner.0).map(node_name),
+        "consumer": consumer_name(consumer.id),
+        "active": consumer.active,
+        "activity_status": if consumer.active { "up" } else { "waiting" },
+        "prefetch_count": consumer.window,
+        "priority": consumer.priority,
+        "messages_unacknowledged": consumer.unsettled,
+    })
+}
+
+/// A consumer of a queue with partitions, and which of them are its.
+fn json_of_subscriber(caller: &Caller, queue: &Queue, subscriber: &SubscriberInfo) -> Value {
+    let is_active = !subscriber.partitions.is_empty();
+    let partitions = subscriber.partitions.iter().filter_map(|id| queue.partition_number(id.0));
+    json!({
+        "queue": { "name": queue.name.to_string(), "vhost": queue.vhost.to_string() },
+        "node": caller.topology.node_of_session(subscriber.id.owner.0).map(node_name),
+        "consumer": consumer_name(subscriber.id),
+        "active": is_active,
+        "activity_status": if is_active { "up" } else { "waiting" },
+        "prefetch_count": subscriber.window,
+        "priority": 0,
+        "messages_unacknowledged": subscriber.unsettled,
+        "partitions": partitions.collect::<Vec<_>>(),
+    })
 }
 
 pub(super) async fn consumers(caller: Caller) -> Answer {

@@ -64,6 +64,8 @@ pub(super) async fn take(
 #[derive(Deserialize)]
 pub(super) struct Peek {
     #[serde(default)]
+    partition: u32,
+    #[serde(default)]
     from: u64,
     count: Option<u64>,
     encoding: Option<String>,
@@ -83,7 +85,7 @@ pub(super) async fn peek(
         return Err(Refusal::bad_request(format!("count is at most {COUNT_MAX}")));
     }
     let base64 = wanted.encoding.as_deref() == Some("base64");
-    let peeked = caller.server().peek(queue, wanted.from, count as usize).await?;
+    let peeked = caller.server().peek(queue, wanted.partition, wanted.from, count as usize).await?;
     let bytes_max = wanted.truncate.unwrap_or(usize::MAX);
     let shown = peeked.messages.iter().map(|got| {
         let mut shown = json_of_message(got, base64, bytes_max);

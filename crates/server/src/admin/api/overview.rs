@@ -19,12 +19,10 @@ pub(super) async fn overview(caller: Caller) -> Answer {
         exchanges += vhost.exchanges().len() + 1;
         for queue in vhost.queues() {
             queues += 1;
-            let stats = caller.data.shards.stats(queue.shard, streams::PartitionId(queue.id));
-            if let Some(stats) = stats {
-                ready += stats.ready;
-                unacked += stats.unsettled;
-                consumers += stats.consumers;
-            }
+            let counts = amqp::QueueCounts::of(&caller.data.shards, queue).unwrap_or_default();
+            ready += counts.ready;
+            unacked += counts.unsettled;
+            consumers += counts.consumers;
         }
     }
     let connections = caller.server().connections();

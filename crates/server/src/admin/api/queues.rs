@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use amqp::QueueCounts;
 use axum::body::Bytes;
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Json};
@@ -10,9 +11,10 @@ use catalog::{Action, Queue, QueueSpec, QueueType, Target, Vhost};
 use consensus::GroupStatus;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use streams::{PartitionId, Stats};
+use streams::{GroupId, PartitionId};
 
 use super::caller::name;
+use super::clients::consumer_name;
 use super::listing::Wanted;
 use super::values::{json_of_table, request_of, table_of};
 use super::{Answer, Caller, done, made, node_name};
@@ -39,7 +41,7 @@ impl Groups {
 
 /// A queue as RabbitMQ shows it. What is not known is absent.
 fn json_of_queue(caller: &Caller, groups: &Groups, vhost: &Vhost, queue: &Queue) -> Value {
-    let stats = caller.data.shards.stats(queue.shard, PartitionId(queue.id));
+    let counted = QueueCounts::of(&caller.data.shards, queue);
     let leader = groups.leader(queue.shard);
     let policy = vhost.policy_of_queue(queue);
     let mut shown = json!({
@@ -59,13 +61,36 @@ fn json_of_queue(caller: &Caller, groups: &Groups, vhost: &Vhost, queue: &Queue)
         "effective_policy_definition": policy.map_or(json!({}), |policy| json!(policy.definition)),
         "shard": queue.shard,
     });
-    if let (Some(stats), Some(shown)) = (stats, shown.as_object_mut()) {
-        shown.extend(counts(&stats));
+    if let (Some(counted), Some(shown)) = (counted, shown.as_object_mut()) {
+        shown.extend(counts(&counted));
     }
     shown
 }
 
-fn counts(stats: &Stats) -> serde_json::Map<String, Value> {
+/// The partitions of a queue that has several, and who consumes them. RabbitMQ has no such thing.
+fn json_of_partitions(caller: &Caller, queue: &Queue) -> Option<Value> {
+    queue.partitions?;
+    let replica = caller.data.shards.replica(queue.shard)?;
+    let (stats, group) = replica.read(|shard| {
+        let stats: Vec<_> = queue.partition_ids().map(|id| shard.stats(PartitionId(id))).collect();
+        (stats, shard.group(GroupId(queue.id)))
+    });
+    let subscribers = group.map(|group| group.subscribers).unwrap_or_default();
+    let shown = queue.partition_ids().zip(stats).zip(0..).filter_map(|((id, stats), number)| {
+        let stats = stats?;
+        let owner = subscribers.iter().find(|known| known.partitions.contains(&PartitionId(id)));
+        Some(json!({
+            "partition": number,
+            "messages_ready": stats.ready,
+            "messages_unacknowledged": stats.unsettled,
+            "consumer": owner.map(|owner| consumer_name(owner.id)),
+            "epoch": stats.epoch,
+        }))
+    });
+    Some(shown.collect())
+}
+
+fn counts(stats: &QueueCounts) -> serde_json::Map<String, Value> {
     let counts = json!({
         "messages": stats.ready + stats.unsettled,
         "messages_ready": stats.ready,
@@ -74,7 +99,7 @@ fn counts(stats: &Stats) -> serde_json::Map<String, Value> {
         "messages_delayed": stats.delayed,
         "messages_dlx": stats.dead,
         "consumers": stats.consumers,
-        "message_stats": { "publish": stats.tail.0 },
+        "message_stats": { "publish": stats.published },
     });
     match counts {
         Value::Object(counts) => counts,
@@ -113,7 +138,11 @@ fn listed(caller: &Caller, vhosts: &[&Arc<Vhost>], wanted: &Wanted) -> Answer {
 
 pub(super) async fn one(caller: Caller, Path((vhost, queue)): Path<(String, String)>) -> Answer {
     let (vhost, queue) = caller.queue(&vhost, &queue)?;
-    Ok(Json(json_of_queue(&caller, &Groups::of(&caller.data), vhost, queue)).into_response())
+    let mut shown = json_of_queue(&caller, &Groups::of(&caller.data), vhost, queue);
+    if let Some(partitions) = json_of_partitions(&caller, queue) {
+        shown["partitions"] = partitions;
+    }
+    Ok(Json(shown).into_response())
 }
 
 pub(super) async fn make(
