@@ -20,14 +20,7 @@ use tracing::{info, warn};
 
 use self::owners::NodeSessions;
 use self::shard_group::{ShardLog, ShardMachine};
-use crate::Config;
-
-/// A shard's snapshot is due after so many bytes of entries: as many lie in memory until then, and as many are read again
-/// when a node starts.
-const SNAPSHOT_LOG_BYTES: u64 = 32 << 20;
-
-/// Bytes of blocks that a shard keeps in memory after they were read from disk.
-const CACHE_BYTES: usize = 4 << 20;
+use crate::{Config, Sizes};
 
 /// What the data plane stands on.
 pub(crate) struct Ground {
@@ -41,13 +34,23 @@ pub(crate) struct Ground {
     pub(crate) own: Member,
 }
 
+/// A shard on this node, for those who look at it from inside the process.
+#[derive(Clone)]
+pub struct OpenShard {
+    /// This node's replica.
+    pub replica: Arc<Replica>,
+    /// The group that replicates it.
+    pub group: Group,
+}
+
 /// The data plane on this node.
 pub(crate) struct DataPlane {
     ground: Ground,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) shards: Arc<Shards>,
     pub(crate) amqp: Arc<amqp::Server>,
-    groups: Mutex<Vec<Group>>,
+    open: Mutex<Vec<OpenShard>>,
+    sizes: Sizes,
     /// Whose consumers are gone.
     sessions: Arc<NodeSessions>,
     failure: SetOnce<String>,
@@ -94,7 +97,8 @@ impl DataPlane {
             catalog,
             shards,
             amqp,
-            groups: Mutex::default(),
+            open: Mutex::default(),
+            sizes: config.sizes.clone(),
             sessions: Arc::new(sessions),
             failure: SetOnce::new(),
             tasks: Mutex::new(tasks),
@@ -133,15 +137,16 @@ impl DataPlane {
     async fn open(self: &Arc<Self>, shard: u32, founders: &[Founder]) -> Result<(), ConsensusError> {
         let Ground { runtime, consensus, snapshot_dir, own, .. } = &self.ground;
         let identity = consensus.identity();
-        let config =
-            segments::Config { shard: u64::from(shard), cache_bytes: CACHE_BYTES, ..Default::default() };
+        let config = segments::Config { shard: u64::from(shard), ..self.sizes.frames.clone() };
         let dir = attached_dir(snapshot_dir, GroupId(shard));
         let replica = Replica::new(
             shard,
             FrameStore::new(runtime.disk.clone(), dir, config, identity.store ^ (identity.incarnation << 16)),
         );
-        let setup =
-            GroupSetup { entrance: self.entrance(shard, founders), snapshot_log_bytes: SNAPSHOT_LOG_BYTES };
+        let setup = GroupSetup {
+            entrance: self.entrance(shard, founders),
+            snapshot_log_bytes: self.sizes.shard_log_bytes,
+        };
         let group = self.open_group(shard, replica.clone(), setup).await?;
         let (log, leading) = ShardLog::new(group.clone());
         replica.start(Arc::new(log));
@@ -155,7 +160,7 @@ impl DataPlane {
             let why = failed.failed().await;
             let _earlier_failure = failing.failure.set(format!("shard {shard}: {why}"));
         });
-        self.groups.lock().push(group);
+        self.open.lock().push(OpenShard { replica: replica.clone(), group });
         self.shards.add(replica.clone());
         self.spawn(Pool::Clients, self.amqp.clone().look_after(replica));
         Ok(())
@@ -212,7 +217,12 @@ impl DataPlane {
 
     /// The groups of the shards that are open, shard 1 first.
     pub(crate) fn groups(&self) -> Vec<Group> {
-        self.groups.lock().clone()
+        self.open.lock().iter().map(|shard| shard.group.clone()).collect()
+    }
+
+    /// The shards that are open, shard 1 first.
+    pub(crate) fn open_shards(&self) -> Vec<OpenShard> {
+        self.open.lock().clone()
     }
 
     /// Completes when the node must stop because of its data, and says why.
