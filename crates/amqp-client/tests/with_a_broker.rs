@@ -1,4 +1,5 @@
 //! The client and the real front end, over pipes in memory.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 #[path = "../../amqp/tests/harness/mod.rs"]
 mod harness;
@@ -181,12 +182,7 @@ async fn what_was_not_confirmed_when_the_connection_ends_is_unknown() {
     queue(&channel, "q").await;
     let mut outcomes = channel.confirms().await.unwrap();
     node.server.connections()[0].close("an operator wants it");
-    let error = loop {
-        match outcomes.next().await {
-            Ok(_) => panic!("nothing was published"),
-            Err(error) => break error,
-        }
-    };
+    let error = outcomes.next().await.unwrap_err();
     assert!(error.is_refused(ReplyCode::ConnectionForced), "{error}");
     assert_eq!(error.effect, Effect::Unknown);
     assert_eq!(channel.ending(), Some(error.kind.clone()));

@@ -15,4 +15,5 @@ pub mod recover;
 mod reshaping;
 
 pub use config::{AlarmLimits, Config, ConfigError, ConnectionLimits, FileSettings, Listen, Sizes};
+pub use data::OpenShard;
 pub use node::{Node, StartError};

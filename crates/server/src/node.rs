@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tracing::{info, warn};
 
 use crate::control_group::{ControlMachine, GroupLog, call_handler};
-use crate::data::{DataPlane, Ground};
+use crate::data::{DataPlane, Ground, OpenShard};
 use crate::data_dir::DataDir;
 use crate::listeners::{Door, Listeners, Tls};
 use crate::reshaping::GroupEnsemble;
@@ -212,6 +212,17 @@ impl Node {
     /// The control plane's group, for those who look at it from inside the process.
     pub fn group(&self) -> &Group {
         &self.parts.group
+    }
+
+    /// The catalog of queues, for those who look at it from inside the process, where this node serves queues.
+    pub fn catalog(&self) -> Option<&Arc<catalog::Catalog>> {
+        self.parts.data.as_ref().map(|data| &data.catalog)
+    }
+
+    /// What tells of the shards that are open on this node, shard 1 first.
+    pub fn shards(&self) -> Arc<dyn Fn() -> Vec<OpenShard> + Send + Sync> {
+        let data = self.parts.data.clone();
+        Arc::new(move || data.as_ref().map(|data| data.open_shards()).unwrap_or_default())
     }
 
     /// Stops accepting, finishes what is in flight, hands leadership over, flushes.

@@ -242,6 +242,11 @@ impl Replica {
         look(&self.state.lock().machine)
     }
 
+    /// How often the state was replaced by that of a snapshot.
+    pub fn restores(&self) -> u64 {
+        self.state.lock().generation
+    }
+
     /// To whom consumers or what they hold belong.
     pub(crate) fn owners(&self) -> Vec<Owner> {
         let owners: BTreeSet<Owner> = self.read(|shard| {

@@ -74,6 +74,9 @@ struct How {
     /// Nodes in the cluster; as the seed decides if not given.
     #[arg(long)]
     nodes: Option<u64>,
+    /// Whether nodes serve queues, and clients use them; as the seed decides if not given, more often than not.
+    #[arg(long)]
+    queues: Option<bool>,
     /// Writes the whole debug log of all nodes and all traffic, with simulated time, to this file.
     #[arg(long)]
     trace: Option<PathBuf>,
@@ -92,7 +95,12 @@ fn parse_bug(name: &str) -> Result<Bug, String> {
 
 impl How {
     fn options(&self) -> Options {
-        Options { chaos: Duration::from_secs_f64(self.minutes * 60.0), nodes: self.nodes, bug: self.bug }
+        Options {
+            chaos: Duration::from_secs_f64(self.minutes * 60.0),
+            nodes: self.nodes,
+            bug: self.bug,
+            queues: self.queues,
+        }
     }
 
     /// The arguments that make another process do the same.
@@ -102,6 +110,8 @@ impl How {
         arguments.extend(
             self.bug.into_iter().flat_map(|bug| ["--bug".to_owned(), format!("{bug:?}").to_lowercase()]),
         );
+        let queues = self.queues.into_iter().flat_map(|queues| ["--queues".to_owned(), queues.to_string()]);
+        arguments.extend(queues);
         if self.checksum {
             arguments.push("--checksum".to_owned());
         }

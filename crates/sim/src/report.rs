@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use verify::queues::{self, history::QueueHistory};
 
 use crate::faults::{Kind, Tally};
 use crate::trace::Sum;
@@ -35,6 +36,8 @@ pub struct Report {
     pub events: u64,
     /// Sessions that expired.
     pub expired: u64,
+    /// What clients of queues did, where there were any.
+    pub queues: QueueCounts,
     /// Things that happened on the way and that a run should have seen.
     pub coverage: Coverage,
     /// Simulated time.
@@ -56,10 +59,69 @@ pub struct Coverage {
     pub starts: u64,
     /// Snapshots that a node took, or was sent.
     pub snapshots: u64,
+    /// The same, of shards of queues.
+    pub shard_snapshots: u64,
+    /// Of those, snapshots that came from another node.
+    pub shard_transfers: u64,
+    /// Files of frames that came to be, on any node.
+    pub segment_files: u64,
     /// Changes of who belongs to the cluster.
     pub membership_changes: u64,
     /// Comparisons of replicas with what they and others were before, and with the rules of Raft.
     pub invariant_checks: u64,
+}
+
+/// What clients of queues did and saw.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct QueueCounts {
+    /// Runs with queues.
+    pub runs: u64,
+    /// Messages that were sent, those that were sent again included.
+    pub sent: u64,
+    /// Of those, messages that the server confirmed.
+    pub confirmed: u64,
+    /// Messages that came to consumers.
+    pub deliveries: u64,
+    /// Of those, messages that somebody had been given before.
+    pub redeliveries: u64,
+    /// Of those, dead letters.
+    pub dead_letters: u64,
+    /// Attachments of consumers.
+    pub sessions: u64,
+    /// Work of single active consumers that came too late and was refused.
+    pub fenced_off: u64,
+}
+
+impl QueueCounts {
+    pub(crate) fn of(history: &QueueHistory) -> Self {
+        let events = history.sessions.iter().flat_map(|session| &session.events);
+        let deliveries: Vec<_> =
+            events.filter(|event| event.kind == queues::history::Kind::Delivered).collect();
+        let count = |is: fn(&queues::history::Delivery) -> bool| {
+            deliveries.iter().filter(|event| is(&event.delivery)).count() as u64
+        };
+        Self {
+            runs: 1,
+            sent: history.published.values().map(|published| published.sent.len() as u64).sum(),
+            confirmed: history.published.values().map(|published| published.confirmed.len() as u64).sum(),
+            deliveries: deliveries.len() as u64,
+            redeliveries: count(|delivery| delivery.redelivered),
+            dead_letters: count(|delivery| delivery.death.is_some()),
+            sessions: history.sessions.len() as u64,
+            fenced_off: history.fenced_off,
+        }
+    }
+
+    fn add(&mut self, other: QueueCounts) {
+        self.runs += other.runs;
+        self.sent += other.sent;
+        self.confirmed += other.confirmed;
+        self.deliveries += other.deliveries;
+        self.redeliveries += other.redeliveries;
+        self.dead_letters += other.dead_letters;
+        self.sessions += other.sessions;
+        self.fenced_off += other.fenced_off;
+    }
 }
 
 impl Coverage {
@@ -67,6 +129,9 @@ impl Coverage {
         self.leader_changes += other.leader_changes;
         self.starts += other.starts;
         self.snapshots += other.snapshots;
+        self.shard_snapshots += other.shard_snapshots;
+        self.shard_transfers += other.shard_transfers;
+        self.segment_files += other.segment_files;
         self.membership_changes += other.membership_changes;
         self.invariant_checks += other.invariant_checks;
     }
@@ -108,6 +173,9 @@ impl fmt::Display for Report {
             Some(after) => write!(f, ", recovered in {} ms", after.as_millis())?,
             None => write!(f, ", never recovered")?,
         }
+        if self.queues.runs > 0 {
+            write!(f, ", {} messages, {} deliveries", self.queues.sent, self.queues.deliveries)?;
+        }
         let harmless = self.harmless();
         if !harmless.is_empty() {
             write!(f, ", harmless: {}", harmless.join(" "))?;
@@ -127,6 +195,10 @@ pub struct Summary {
     unknown: u64,
     events: u64,
     expired: u64,
+    queues: QueueCounts,
+    /// Runs with queues in which a shard took a snapshot, and in which a node was sent one.
+    runs_with_shard_snapshots: u64,
+    runs_with_shard_transfers: u64,
     coverage: Coverage,
     simulated: Duration,
     cpu: Duration,
@@ -154,6 +226,7 @@ struct SummaryLine<'a> {
     unknown: u64,
     watch_events: u64,
     expired_sessions: u64,
+    queues: QueueCounts,
     coverage: Coverage,
     simulated_seconds: f64,
     cpu_seconds: f64,
@@ -177,6 +250,9 @@ impl Summary {
         self.unknown += report.unknown;
         self.events += report.events;
         self.expired += report.expired;
+        self.queues.add(report.queues);
+        self.runs_with_shard_snapshots += u64::from(report.coverage.shard_snapshots > 0);
+        self.runs_with_shard_transfers += u64::from(report.coverage.shard_transfers > 0);
         self.coverage.add(report.coverage);
         self.simulated += report.simulated;
         self.cpu += report.cpu;
@@ -208,6 +284,7 @@ impl Summary {
             unknown: self.unknown,
             watch_events: self.events,
             expired_sessions: self.expired,
+            queues: self.queues,
             coverage: self.coverage,
             simulated_seconds: self.simulated.as_secs_f64(),
             cpu_seconds: self.cpu.as_secs_f64(),
@@ -254,6 +331,21 @@ impl fmt::Display for Summary {
             self.coverage.starts,
             self.coverage.snapshots,
             self.coverage.invariant_checks,
+        )?;
+        let QueueCounts { runs, sent, confirmed, deliveries, .. } = self.queues;
+        writeln!(
+            f,
+            "queues in {runs} runs: {sent} messages sent, {confirmed} confirmed, {deliveries} delivered ({} again, {} dead letters), {} attachments of consumers, {} fenced off",
+            self.queues.redeliveries, self.queues.dead_letters, self.queues.sessions, self.queues.fenced_off,
+        )?;
+        writeln!(
+            f,
+            "{} snapshots of shards in {} runs, {} sent to another node in {} runs, {} files of frames",
+            self.coverage.shard_snapshots,
+            self.runs_with_shard_snapshots,
+            self.coverage.shard_transfers,
+            self.runs_with_shard_transfers,
+            self.coverage.segment_files,
         )?;
         writeln!(
             f,

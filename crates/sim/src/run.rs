@@ -5,6 +5,7 @@ mod durable;
 mod invariants;
 mod observe;
 mod phases;
+mod queues;
 mod replicas;
 mod settings;
 
@@ -16,12 +17,13 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::planted::Bug;
-use crate::report::Report;
+use crate::report::{QueueCounts, Report};
 use crate::seeded::{self, NotInterposed};
 use phases::Phases;
 use settings::Settings;
 use verify::check::check_with_clocks;
 use verify::history::{Event, Outcome};
+use verify::queues::check::check as check_queues;
 
 /// What is the same for all seeds of a batch.
 #[derive(Clone, Copy, Debug)]
@@ -32,11 +34,13 @@ pub struct Options {
     pub nodes: Option<u64>,
     /// A bug to plant.
     pub bug: Option<Bug>,
+    /// Whether nodes serve queues, and there are clients of them; `None`: as the seed decides, more often than not.
+    pub queues: Option<bool>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { chaos: Duration::from_secs(20), nodes: None, bug: None }
+        Self { chaos: Duration::from_secs(20), nodes: None, bug: None, queues: None }
     }
 }
 
@@ -72,8 +76,14 @@ fn act(settings: Settings, report: &mut Report) {
     report.recovered_after = phases.recovered_after();
     report.quorum_served_after = phases.quorum_served_after();
     let clocks = phases.clocks();
-    let history = phases.into_history();
+    let (history, queues) = phases.into_histories();
     seeded::leave();
+    if let Some((history, layout)) = queues {
+        let violations = check_queues(&history, &layout);
+        report.violations.extend(violations.into_iter().map(|violation| violation.to_string()));
+        report.queues = QueueCounts::of(&history);
+        report.digest = history.digest();
+    }
     report
         .violations
         .extend(check_with_clocks(&history, clocks).into_iter().map(|violation| violation.to_string()));

@@ -7,4 +7,5 @@
 pub mod check;
 pub mod client;
 pub mod history;
+pub mod queues;
 pub mod workload;

@@ -112,11 +112,23 @@ pub struct Sizes {
     pub snapshot_log_bytes: u64,
     /// Entries that are kept behind a snapshot. Default 512.
     pub log_entries_kept: u64,
+    /// A shard's snapshot is taken after so many bytes of entries: as many lie in memory until then, and as many are read again
+    /// when a node starts. Default 32 MiB.
+    pub shard_log_bytes: u64,
+    /// How a shard keeps the frames that outlive a snapshot. Whose they are, each shard says itself. By default the defaults, with
+    /// 4 MiB of blocks in memory.
+    pub frames: segments::Config,
 }
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self { journal: journal::Config::default(), snapshot_log_bytes: 64 << 20, log_entries_kept: 512 }
+        Self {
+            journal: journal::Config::default(),
+            snapshot_log_bytes: 64 << 20,
+            log_entries_kept: 512,
+            shard_log_bytes: 32 << 20,
+            frames: segments::Config { cache_bytes: 4 << 20, ..segments::Config::default() },
+        }
     }
 }
 

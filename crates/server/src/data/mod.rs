@@ -28,15 +28,8 @@ use self::leaders::Spreading;
 use self::owners::NodeSessions;
 use self::shard_group::{ShardLog, ShardMachine};
 use self::shortage::Shortage;
-use crate::Config;
 use crate::listeners::AmqpDoor;
-
-/// A shard's snapshot is due after so many bytes of entries: as many lie in memory until then, and as many are read again
-/// when a node starts.
-const SNAPSHOT_LOG_BYTES: u64 = 32 << 20;
-
-/// Bytes of blocks that a shard keeps in memory after they were read from disk.
-const CACHE_BYTES: usize = 4 << 20;
+use crate::{Config, Sizes};
 
 /// After the control plane could not be asked, before the next attempt.
 const RETRY: std::time::Duration = std::time::Duration::from_millis(200);
@@ -56,13 +49,23 @@ pub(crate) struct Ground {
     pub(crate) own: Member,
 }
 
+/// A shard on this node, for those who look at it from inside the process.
+#[derive(Clone)]
+pub struct OpenShard {
+    /// This node's replica.
+    pub replica: Arc<Replica>,
+    /// The group that replicates it.
+    pub group: Group,
+}
+
 /// The data plane on this node.
 pub(crate) struct DataPlane {
     ground: Ground,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) shards: Arc<Shards>,
     pub(crate) amqp: Arc<amqp::Server>,
-    groups: Mutex<Vec<Group>>,
+    open: Mutex<Vec<OpenShard>>,
+    sizes: Sizes,
     pub(crate) spreading: Arc<Spreading>,
     /// Whose consumers are gone.
     sessions: Arc<NodeSessions>,
@@ -119,7 +122,8 @@ impl DataPlane {
             catalog,
             shards,
             amqp,
-            groups: Mutex::default(),
+            open: Mutex::default(),
+            sizes: config.sizes.clone(),
             spreading: Arc::default(),
             sessions: Arc::new(sessions),
             shortage,
@@ -193,15 +197,16 @@ impl DataPlane {
     async fn open(self: &Arc<Self>, shard: u32, founders: &[Founder]) -> Result<(), ConsensusError> {
         let Ground { runtime, consensus, snapshot_dir, own, .. } = &self.ground;
         let identity = consensus.identity();
-        let config =
-            segments::Config { shard: u64::from(shard), cache_bytes: CACHE_BYTES, ..Default::default() };
+        let config = segments::Config { shard: u64::from(shard), ..self.sizes.frames.clone() };
         let dir = attached_dir(snapshot_dir, GroupId(shard));
         let replica = Replica::new(
             shard,
             FrameStore::new(runtime.disk.clone(), dir, config, identity.store ^ (identity.incarnation << 16)),
         );
-        let setup =
-            GroupSetup { entrance: self.entrance(shard, founders), snapshot_log_bytes: SNAPSHOT_LOG_BYTES };
+        let setup = GroupSetup {
+            entrance: self.entrance(shard, founders),
+            snapshot_log_bytes: self.sizes.shard_log_bytes,
+        };
         let group = self.open_group(shard, replica.clone(), setup).await?;
         let (log, leading) = ShardLog::new(group.clone());
         replica.start(Arc::new(log));
@@ -220,7 +225,7 @@ impl DataPlane {
             let why = failed.failed().await;
             let _earlier_failure = failing.failure.set(format!("shard {shard}: {why}"));
         });
-        self.groups.lock().push(group);
+        self.open.lock().push(OpenShard { replica: replica.clone(), group });
         self.shards.add(replica.clone());
         self.spawn(Pool::Clients, self.amqp.clone().look_after(replica));
         Ok(())
@@ -277,7 +282,12 @@ impl DataPlane {
 
     /// The groups of the shards that are open, shard 1 first.
     pub(crate) fn groups(&self) -> Vec<Group> {
-        self.groups.lock().clone()
+        self.open.lock().iter().map(|shard| shard.group.clone()).collect()
+    }
+
+    /// The shards that are open, shard 1 first.
+    pub(crate) fn open_shards(&self) -> Vec<OpenShard> {
+        self.open.lock().clone()
     }
 
     /// The groups of the shards that are open, and who is to vote in each.

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use consensus::{MemberChange, NodeId};
+use consensus::{Group, MemberChange, NodeId};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use tracing::info;
 
-use crate::world::{Host, Machine, PEER_PORT, Phase, Standing, Ticket, View, World};
+use crate::world::{Host, Machine, PEER_PORT, Phase, Standing, Ticket, World};
 
 /// A change of who belongs to the cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -179,8 +179,8 @@ impl Roster {
 
     /// Whether the cluster's leader sees the members that it should have, and they are committed.
     fn is_agreed(&self, world: &World) -> bool {
-        leading(world).is_some_and(|view| {
-            let members = view.group.status().members;
+        every_group(world, |leader| {
+            let members = leader.status().members;
             members.len() == self.members.len()
                 && members.iter().all(|member| self.members.get(&member.node.0) == Some(&member.voter))
         })
@@ -285,17 +285,22 @@ fn is_running(world: &World, node: u64) -> bool {
     machine.standing.get() == Standing::Member && machine.view().is_some()
 }
 
-/// What is seen of the node that leads and that a quorum follows.
-fn leading(world: &World) -> Option<View> {
-    let view = world.machine(world.leader()?).view()?;
-    view.group.leads_with_quorum().then_some(view)
+/// Whether something holds of the leaders of all groups, each of whom a quorum follows. Shards follow the control plane's group.
+fn every_group(world: &World, holds: impl Fn(&Group) -> bool) -> bool {
+    (0..=world.settings().shards).all(|number| {
+        let views = world.machines().filter_map(|machine| machine.view());
+        let groups = views.flat_map(|view| view.groups().filter(|(of, _)| *of == number).collect::<Vec<_>>());
+        let leading = groups.map(|(_, group)| group).filter(|group| group.leadership().borrow().is_self);
+        let newest = leading.max_by_key(|group| group.leadership().borrow().term);
+        newest.is_some_and(|leader| leader.leads_with_quorum() && holds(&leader))
+    })
 }
 
 /// Whether a change was made, committed, and is not half done.
 fn is_made(world: &World, change: Change) -> bool {
-    leading(world).is_some_and(|view| {
-        let marks = view.group.watermarks();
-        let members = view.group.status().members;
+    every_group(world, |leader| {
+        let marks = leader.watermarks();
+        let members = leader.status().members;
         let found = members.iter().find(|member| member.node.0 == change.node());
         !marks.is_changing_voters
             && marks.members <= marks.committed

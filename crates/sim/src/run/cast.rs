@@ -12,6 +12,7 @@ use verify::client::{Client, Manner, Workload};
 use verify::history::{ClientId, History};
 use verify::workload::{Locker, Mixed, Mode, Orders, Setup, Verify};
 
+use super::queues::QueueCast;
 use super::settings::Settings;
 
 /// Numbers of clients that are not among those who work.
@@ -27,6 +28,7 @@ pub(super) struct Cast {
     history: Rc<RefCell<History>>,
     orders: Rc<Orders>,
     machines: BTreeMap<u64, Rc<Machine>>,
+    queues: Option<Rc<QueueCast>>,
 }
 
 impl Cast {
@@ -36,12 +38,14 @@ impl Cast {
         settings: &Rc<Settings>,
         history: &Rc<RefCell<History>>,
         orders: &Rc<Orders>,
+        queues: Option<&Rc<QueueCast>>,
     ) {
         let cast = Rc::new(Self {
             settings: Rc::clone(settings),
             history: Rc::clone(history),
             orders: Rc::clone(orders),
             machines: world.all_machines().clone(),
+            queues: queues.cloned(),
         });
         for host in 1..=settings.world.client_hosts {
             let cast = Rc::clone(&cast);
@@ -66,6 +70,10 @@ impl Cast {
             if client.host == host {
                 tasks.push(machine.spawn(Rc::clone(&self).work(at, Rc::clone(&machine))));
             }
+        }
+        if let Some(queues) = &self.queues {
+            let parts = queues.parts(host, self.settings.world.client_hosts, &machine);
+            tasks.extend(parts.into_iter().map(|part| machine.spawn(part)));
         }
         for task in tasks {
             task.await.expect("a client does not panic");

@@ -4,12 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::world::{Machine, View, World};
+use consensus::Group;
 
-/// Remembers what each node has promised.
+use crate::world::{Machine, World};
+
+/// Remembers what each node has promised in each group.
 #[derive(Default)]
 pub(super) struct Durable {
-    nodes: BTreeMap<u64, Promised>,
+    nodes: BTreeMap<(u32, u64), Promised>,
 }
 
 #[derive(Default)]
@@ -28,33 +30,35 @@ impl Durable {
     pub(super) fn look(&mut self, world: &World) -> Result<(), String> {
         for machine in world.machines() {
             let Some(view) = machine.view() else { continue };
-            // A disk that was exchanged has promised nothing; its node is never let in again.
-            if machine.disks() == 0 {
-                self.keeps(machine, &view)?;
-            }
-            if view.group.leadership().borrow().is_self {
-                self.note(&view);
+            for (number, group) in view.groups() {
+                // A disk that was exchanged has promised nothing; its node is never let in again.
+                if machine.disks() == 0 {
+                    self.keeps(machine, number, &group)?;
+                }
+                if group.leadership().borrow().is_self {
+                    self.note(number, &group);
+                }
             }
         }
         Ok(())
     }
 
-    fn keeps(&mut self, machine: &Machine, view: &View) -> Result<(), String> {
+    fn keeps(&mut self, machine: &Machine, number: u32, group: &Group) -> Result<(), String> {
         let (node, start) = (machine.number, machine.starts());
-        let promised = self.nodes.entry(node).or_default();
-        let term = view.group.watermarks().term;
+        let promised = self.nodes.entry((number, node)).or_default();
+        let term = group.watermarks().term;
         if promised.start != start {
             promised.start = start;
             if term < promised.term {
                 return Err(format!(
-                    "a node keeps its vote: node {node} was in term {} and came back in term {term}",
+                    "a node keeps its vote: node {node} was in group {number} in term {} and came back in term {term}",
                     promised.term
                 ));
             }
-            let last = view.group.status().last_index;
+            let last = group.status().last_index;
             if last < promised.index {
                 return Err(format!(
-                    "a node keeps what it acknowledged: node {node} had entry {:?}, which is committed, and came back with a log to {last:?}",
+                    "a node keeps what it acknowledged: node {node} had in group {number} entry {:?}, which is committed, and came back with a log to {last:?}",
                     promised.index
                 ));
             }
@@ -64,11 +68,11 @@ impl Durable {
     }
 
     /// What a leader knows of the others. (Its own entries count once they are on its disk, and nobody shows that.)
-    fn note(&mut self, leader: &View) {
-        let status = leader.group.status();
+    fn note(&mut self, number: u32, leader: &Group) {
+        let status = leader.status();
         let own = status.leadership.leader;
         for replica in status.replicas.iter().filter(|replica| Some(replica.node) != own) {
-            let promised = self.nodes.entry(replica.node.0).or_default();
+            let promised = self.nodes.entry((number, replica.node.0)).or_default();
             promised.index = promised.index.max(replica.matched_index.min(status.committed_index));
         }
     }

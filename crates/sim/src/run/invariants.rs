@@ -3,13 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use consensus::{EntryId, Watermarks};
+use consensus::{EntryId, Group, Watermarks};
 
 use crate::world::World;
 
-/// Looks at all replicas again and again, and remembers what they said.
+/// Looks at all replicas of all groups again and again, and remembers what they said.
 #[derive(Default)]
 pub(super) struct Invariants {
+    groups: BTreeMap<u32, GroupInvariants>,
+    digested_at: Duration,
+}
+
+/// What replicas of one group said.
+#[derive(Default)]
+struct GroupInvariants {
     /// Who led in each term.
     leaders: BTreeMap<u64, u64>,
     /// The term of each committed entry that a replica was seen to have as its last.
@@ -18,7 +25,6 @@ pub(super) struct Invariants {
     processes: BTreeMap<u64, Process>,
     /// The state after an entry, as a replica had it.
     digests: BTreeMap<u64, (u64, u64)>,
-    digested_at: Duration,
     checks: u64,
 }
 
@@ -27,6 +33,7 @@ pub(super) struct Invariants {
 struct Process {
     start: u64,
     marks: Watermarks,
+    /// Of the control plane; 0 in shards.
     zxid: i64,
 }
 
@@ -38,7 +45,7 @@ const REMEMBERED: usize = 20_000;
 impl Invariants {
     /// Comparisons made so far.
     pub(super) fn checks(&self) -> u64 {
-        self.checks
+        self.groups.values().map(|group| group.checks).sum()
     }
 
     /// An error says what does not hold.
@@ -49,20 +56,44 @@ impl Invariants {
         }
         for machine in world.machines() {
             let Some(view) = machine.view() else { continue };
-            let node = machine.number;
-            let marks = view.group.watermarks();
-            let now = Process { start: machine.starts(), marks, zxid: view.control.zxid().0 };
-            self.goes_forward(node, now)?;
-            let leadership = *view.group.leadership().borrow();
-            if leadership.is_self {
-                self.election_safety(node, leadership.term)?;
+            let (node, start) = (machine.number, machine.starts());
+            for (number, group) in view.groups() {
+                let zxid = if number == 0 { view.control.zxid().0 } else { 0 };
+                let invariants = self.groups.entry(number).or_default();
+                let of_group = |why: String| format!("group {number}: {why}");
+                invariants.look(node, start, zxid, &group).map_err(of_group)?;
             }
-            for entry in [marks.committed, marks.applied].into_iter().flatten() {
-                self.log_matching(node, entry)?;
+            if !digests {
+                continue;
             }
-            if digests {
-                self.state_machine_safety(node, view.group.applied_next_index(), view.control.digest())?;
+            let (next_index, digest) = (view.group.applied_next_index(), view.control.digest());
+            self.groups.entry(0).or_default().state_machine_safety(node, next_index, digest)?;
+            for shard in view.shards() {
+                let number = shard.replica.shard();
+                let digest = shard.replica.read(|state| {
+                    state.check_invariants();
+                    state.digest()
+                });
+                let invariants = self.groups.entry(number).or_default();
+                let next_index = shard.group.applied_next_index();
+                let checked = invariants.state_machine_safety(node, next_index, digest);
+                checked.map_err(|why| format!("group {number}: {why}"))?;
             }
+        }
+        Ok(())
+    }
+}
+
+impl GroupInvariants {
+    fn look(&mut self, node: u64, start: u64, zxid: i64, group: &Group) -> Result<(), String> {
+        let marks = group.watermarks();
+        self.goes_forward(node, Process { start, marks, zxid })?;
+        let leadership = *group.leadership().borrow();
+        if leadership.is_self {
+            self.election_safety(node, leadership.term)?;
+        }
+        for entry in [marks.committed, marks.applied].into_iter().flatten() {
+            self.log_matching(node, entry)?;
         }
         Ok(())
     }
@@ -141,7 +172,7 @@ mod tests {
 
     #[test]
     fn two_leaders_of_a_term_are_found() {
-        let mut invariants = Invariants::default();
+        let mut invariants = GroupInvariants::default();
         invariants.election_safety(1, 7).expect("one leader is right");
         invariants.election_safety(1, 7).expect("it may lead on");
         invariants.election_safety(2, 8).expect("another term, another leader");
@@ -150,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_committed_entry_that_changes_is_found() {
-        let mut invariants = Invariants::default();
+        let mut invariants = GroupInvariants::default();
         invariants.log_matching(1, entry(3, 10)).expect("it is the first");
         invariants.log_matching(2, entry(3, 10)).expect("it is the same");
         invariants.log_matching(2, entry(4, 10)).expect_err("it is another");
@@ -158,7 +189,7 @@ mod tests {
 
     #[test]
     fn replicas_that_differ_are_found() {
-        let mut invariants = Invariants::default();
+        let mut invariants = GroupInvariants::default();
         invariants.state_machine_safety(1, 10, 5).expect("it is the first");
         invariants.state_machine_safety(2, 11, 6).expect("it is further");
         invariants.state_machine_safety(2, 10, 6).expect_err("it is another");
@@ -170,7 +201,7 @@ mod tests {
             let applied = Some(entry(1, index));
             Process { start, marks: Watermarks { term: 1, applied, ..Watermarks::default() }, zxid }
         };
-        let mut invariants = Invariants::default();
+        let mut invariants = GroupInvariants::default();
         invariants.goes_forward(1, at(1, 10, 5)).expect("it is the first look");
         invariants.goes_forward(1, at(1, 10, 5)).expect("it stands");
         invariants.goes_forward(1, at(2, 3, 1)).expect("it is another process");

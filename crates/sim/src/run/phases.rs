@@ -12,6 +12,7 @@ use super::cast::Cast;
 use super::durable::Durable;
 use super::invariants::Invariants;
 use super::observe::Observer;
+use super::queues::QueueCast;
 use super::replicas;
 use super::settings::Settings;
 use crate::faults::{Change, Nemesis, Plan, Roster, Tally};
@@ -20,11 +21,16 @@ use crate::seeded::{self, mix};
 use crate::world::World;
 use verify::check::Clocks;
 use verify::history::{ClientId, History, Moment, Outcome};
+use verify::queues::history::QueueHistory;
+use verify::queues::workload::{Layout, QueueMode};
 use verify::workload::{Mode, Orders};
 
 /// How long each part may take at most, in simulated time.
 const START_MAX: Duration = Duration::from_secs(20);
 const RECOVERY_MAX: Duration = Duration::from_secs(30);
+/// The same, where shards of queues follow changes of the membership.
+const RECOVERY_WITH_QUEUES_MAX: Duration = Duration::from_secs(60);
+const DRAINING_MAX: Duration = Duration::from_secs(40);
 const AGREEMENT_MAX: Duration = Duration::from_secs(15);
 const READING_MAX: Duration = Duration::from_secs(60);
 /// What is only counted is looked at every so many steps.
@@ -43,6 +49,7 @@ pub(super) struct Phases {
     settings: Rc<Settings>,
     history: Rc<RefCell<History>>,
     orders: Rc<Orders>,
+    queues: Option<Rc<QueueCast>>,
     recovered_after: Option<Duration>,
     quorum_served_after: Option<Duration>,
     observer: Observer,
@@ -57,7 +64,10 @@ impl Phases {
         let history = Rc::new(RefCell::new(History::new(seeded::elapsed)));
         let orders = Rc::<Orders>::default();
         let mut world = World::new(settings.world.clone());
-        Cast::enter(&mut world, &settings, &history, &orders);
+        let nodes = world.all_machines().keys().copied().collect();
+        let queues = settings.queues.clone().map(|queues| QueueCast::new(queues, settings.seed, nodes));
+        let queues = queues.map(Rc::new);
+        Cast::enter(&mut world, &settings, &history, &orders, queues.as_ref());
         let roster = Roster::new(settings.world.nodes, mix(settings.seed ^ 0xfa16));
         let nemesis = Nemesis::new(roster, mix(settings.seed ^ 0xfa18));
         Self {
@@ -66,6 +76,7 @@ impl Phases {
             settings,
             history,
             orders,
+            queues,
             recovered_after: None,
             quorum_served_after: None,
             observer: Observer::default(),
@@ -124,13 +135,21 @@ impl Phases {
         self.recovered_after
     }
 
-    pub(super) fn into_history(self) -> History {
-        std::mem::take(&mut *self.history.borrow_mut())
+    /// What clients saw; those of queues, if there were any.
+    pub(super) fn into_histories(self) -> (History, Option<(QueueHistory, Layout)>) {
+        let history = std::mem::take(&mut *self.history.borrow_mut());
+        let queues = self
+            .queues
+            .map(|cast| (std::mem::take(&mut *cast.history.borrow_mut()), cast.queues.layout().clone()));
+        (history, queues)
     }
 
     fn start(&mut self) -> Result<(), String> {
         let orders = Rc::clone(&self.orders);
-        let laid_out = |_: &mut Self| orders.is_laid_out().then_some(());
+        let laid_out = |run: &mut Self| {
+            let is_declared = run.queues.as_ref().is_none_or(|queues| queues.orders.is_declared());
+            (is_declared && orders.is_laid_out()).then_some(())
+        };
         self.until(START_MAX, laid_out, |_| "the cluster did not start and take its first writes".into())?;
         for _ in 0..self.settings.observers {
             let roster = self.nemesis.roster();
@@ -141,6 +160,9 @@ impl Phases {
         let joined = |run: &mut Self| run.nemesis.roster().is_settled().then_some(());
         self.until(START_MAX, joined, |run| format!("not done: {:?}", run.nemesis.roster().pending()))?;
         self.orders.set_mode(Mode::Work);
+        if let Some(queues) = &self.queues {
+            queues.orders.set_mode(QueueMode::Work);
+        }
         Ok(())
     }
 
@@ -181,14 +203,19 @@ impl Phases {
     fn serve(&mut self, settled: bool, since_when: &str) -> Result<(), String> {
         self.orders.set_mode(Mode::Prove);
         let since = self.history.borrow().now();
+        let since_time = self.world.elapsed();
         let is_served = move |run: &mut Self| {
             let is_settled = !settled || run.nemesis.roster().is_settled();
-            (is_settled && run.waiting(since).is_empty()).then_some(())
+            // The quorum that was healed need not be one of the shards: their members follow later.
+            let is_published = !settled || run.unconfirmed(since_time).is_empty();
+            (is_settled && is_published && run.waiting(since).is_empty()).then_some(())
         };
-        self.until(RECOVERY_MAX, is_served, |run| {
+        let limit = if self.queues.is_some() { RECOVERY_WITH_QUEUES_MAX } else { RECOVERY_MAX };
+        self.until(limit, is_served, |run| {
             let (waiting, pending) = (run.waiting(since), run.nemesis.roster().pending());
+            let unconfirmed = run.unconfirmed(since_time);
             format!(
-                "{RECOVERY_MAX:?} after {since_when} {waiting:?} had no write answered, and {pending:?} was not made; {:?}",
+                "{limit:?} after {since_when} {waiting:?} had no write answered, publishers {unconfirmed:?} no message confirmed, and {pending:?} was not made; {:?}",
                 replicas::apart(&run.world)
             )
         })?;
@@ -217,10 +244,52 @@ impl Phases {
         waiting
     }
 
+    /// Publishers without a message confirmed since then.
+    fn unconfirmed(&self, since: Duration) -> Vec<u32> {
+        let Some(queues) = &self.queues else { return Vec::new() };
+        let history = queues.history.borrow();
+        let is_waiting = |number: &u32| {
+            history.published.get(number).is_none_or(|published| published.confirmed_at <= since)
+        };
+        queues.queues.publishers().filter(is_waiting).collect()
+    }
+
+    /// Nothing new is published, and what was is settled by consumers; then nothing is left in the queues.
+    fn drain(&mut self) -> Result<(), String> {
+        let Some(queues) = self.queues.clone() else { return Ok(()) };
+        queues.orders.set_mode(QueueMode::Finish);
+        let settled = |_: &mut Self| {
+            let is_done = queues.orders.publishers() == 0 && queues.history.borrow().unsettled().is_empty();
+            is_done.then_some(())
+        };
+        self.until(DRAINING_MAX, settled, |run| {
+            let history = queues.history.borrow();
+            let unsettled = history.unsettled();
+            let some: Vec<_> = unsettled.iter().take(5).collect();
+            format!(
+                "{DRAINING_MAX:?} after the last publish {} publishers are not done and {} confirmed messages are not settled: {some:?}; {:?}",
+                queues.orders.publishers(),
+                unsettled.len(),
+                replicas::apart(&run.world)
+            )
+        })?;
+        queues.orders.set_mode(QueueMode::Drain);
+        let queue_count = queues.queues.layout().queues.len();
+        let drained = |_: &mut Self| (queues.orders.drained() == queue_count).then_some(());
+        self.until(DRAINING_MAX, drained, |_| {
+            format!(
+                "{DRAINING_MAX:?} after all was settled {} consumers have not left, and {} of {queue_count} queues are empty",
+                queues.orders.consumers(),
+                queues.orders.drained(),
+            )
+        })
+    }
+
     /// Nobody asks for anything new, and all replicas come to be the same.
     fn agree(&mut self) -> Result<(), String> {
         if self.orders.mode() < Mode::Rest {
             self.orders.set_mode(Mode::Rest);
+            self.drain()?;
             let ended_by = self.world.elapsed() + SESSIONS_END;
             while self.world.elapsed() < ended_by {
                 self.step()?;

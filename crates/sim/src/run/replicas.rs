@@ -1,8 +1,10 @@
 //! Are all replicas the same?
 
-use crate::world::{Phase, World};
+use std::collections::BTreeMap;
 
-/// What one replica is like.
+use crate::world::{Phase, View, World};
+
+/// What one replica of one group is like.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Replica {
     node: u64,
@@ -14,30 +16,39 @@ pub(super) struct Replica {
 
 /// Why the replicas are not all up, agreed on a leader, and equally far, if so.
 pub(super) fn apart(world: &World) -> Option<String> {
-    let mut replicas = Vec::new();
+    let mut groups: BTreeMap<u32, Vec<Replica>> = BTreeMap::new();
     for machine in world.machines() {
         let Some(view) = machine.view() else {
             return Some(format!("node {} is {}", machine.number, word(&machine.phase.borrow())));
         };
-        let status = view.group.status();
-        replicas.push(Replica {
-            node: machine.number,
-            leader: status.leadership.leader.map(|leader| leader.0),
-            term: status.leadership.term,
-            applied: status.applied_index,
-            zxid: view.control.zxid().0,
-        });
+        for (number, group) in view.groups() {
+            let status = group.status();
+            groups.entry(number).or_default().push(Replica {
+                node: machine.number,
+                leader: status.leadership.leader.map(|leader| leader.0),
+                term: status.leadership.term,
+                applied: status.applied_index,
+                zxid: if number == 0 { view.control.zxid().0 } else { 0 },
+            });
+        }
     }
-    let first = replicas.first()?;
-    let same = |other: &Replica| Replica { node: first.node, ..other.clone() } == *first;
-    (first.leader.is_none() || !replicas.iter().all(same)).then(|| format!("replicas differ: {replicas:?}"))
+    let everywhere = world.machines().count();
+    groups.iter().find_map(|(number, replicas)| {
+        let first = replicas.first()?;
+        let same = |other: &Replica| Replica { node: first.node, ..other.clone() } == *first;
+        let is_same = first.leader.is_some() && replicas.len() == everywhere && replicas.iter().all(same);
+        (!is_same).then(|| format!("replicas of group {number} differ: {replicas:?}"))
+    })
 }
 
 /// How the contents of replicas that are equally far differ, if they do.
 pub(super) fn different(world: &World) -> Option<String> {
-    let digest = |view: crate::world::View| view.control.digest();
-    let digests: Vec<(u64, Option<u64>)> =
-        world.machines().map(|machine| (machine.number, machine.view().map(digest))).collect();
+    let digests_of = |view: View| {
+        let shards = view.shards().into_iter().map(|shard| shard.replica.read(streams::Shard::digest));
+        std::iter::once(view.control.digest()).chain(shards).collect()
+    };
+    let digests: Vec<(u64, Option<Vec<u64>>)> =
+        world.machines().map(|machine| (machine.number, machine.view().map(digests_of))).collect();
     let same = digests.windows(2).all(|pair| pair[0].1 == pair[1].1);
     (!same).then(|| format!("replicas have applied the same and are not the same: {digests:x?}"))
 }

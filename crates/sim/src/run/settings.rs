@@ -10,6 +10,7 @@ use runtime::disk::sim::Latency;
 use server::Sizes;
 
 use super::Options;
+use super::queues::Queues;
 use crate::planted::{self, Bug};
 use crate::seeded::mix;
 use crate::world;
@@ -28,6 +29,8 @@ pub(super) struct Settings {
     /// Whether at first only a quorum is healed.
     pub(super) heals_quorum_first: bool,
     pub(super) bug: Option<Bug>,
+    /// What clients of queues are like; `None`: there are none.
+    pub(super) queues: Option<Queues>,
 }
 
 /// What one client is like.
@@ -66,6 +69,7 @@ impl Settings {
             disk_latency,
             disk_view: planted::disk_view(options.bug),
             sizes: sizes(rng),
+            shards: 0,
         };
         let clients: Vec<ClientSettings> = (1..=rng.random_range(3..=6)).map(|id| client(rng, id)).collect();
         let layout = Layout {
@@ -85,7 +89,34 @@ impl Settings {
             observers,
             heals_quorum_first,
             bug: options.bug,
+            queues: None,
         }
+        .with_queues(options)
+    }
+}
+
+impl Settings {
+    /// Draws from numbers of its own, so that runs without queues are what they were before there were any.
+    fn with_queues(mut self, options: &Options) -> Self {
+        let rng = &mut StdRng::seed_from_u64(mix(self.seed ^ 0x9e0e));
+        // Drawn in any case, so that what follows is the same.
+        let as_drawn = rng.random_bool(0.7);
+        if !options.queues.unwrap_or(as_drawn) {
+            return self;
+        }
+        self.world.shards = pick(rng, &[1, 2, 2, 3]);
+        self.world.sizes.shard_log_bytes = pick(rng, &[4 << 10, 16 << 10, 64 << 10]);
+        self.world.sizes.frames = segments::Config {
+            block_bytes: pick(rng, &[512, 4096, 64 << 10]),
+            readahead_bytes: pick(rng, &[512, 64 << 10]),
+            cache_bytes: pick(rng, &[1 << 10, 64 << 10, 4 << 20]),
+            live_percent_min: pick(rng, &[10, 50, 90]),
+            rewrite_bytes_max: pick(rng, &[1 << 10, 256 << 20]),
+            tier_files: pick(rng, &[2, 3, 8]),
+            ..segments::Config::default()
+        };
+        self.queues = Some(Queues::draw(rng));
+        self
     }
 }
 
@@ -102,6 +133,7 @@ fn sizes(rng: &mut StdRng) -> Sizes {
         },
         snapshot_log_bytes: pick(rng, &[16 << 10, 128 << 10, 64 << 20]),
         log_entries_kept: pick(rng, &[0, 16, 512]),
+        ..Sizes::default()
     }
 }
 

@@ -13,6 +13,8 @@ pub enum Host {
 
 /// The port of a node's listener for peers.
 pub const PEER_PORT: u16 = 7400;
+/// The port of a node's listener for clients of queues.
+pub const AMQP_PORT: u16 = 5672;
 /// The port of a node's listener for ZooKeeper clients.
 pub const ZOOKEEPER_PORT: u16 = 2181;
 

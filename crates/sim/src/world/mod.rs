@@ -20,19 +20,20 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use runtime::disk::sim::{Crash, FaultCounts, Latency};
-use runtime::{Clock, SimDisk};
+use runtime::{Clock, Runtime, SeededEntropy, SimDisk};
 use server::Sizes;
 use tracing::info;
 use turmoil::{Builder, Sim};
 
 pub use gate::Gate;
-pub use host::{Host, PEER_PORT, ZOOKEEPER_PORT};
+pub use host::{AMQP_PORT, Host, PEER_PORT, ZOOKEEPER_PORT};
 pub use network::HostNetwork;
-pub use node::{DiskView, Machine, Phase, Standing, View};
+pub use node::{DiskView, Machine, Phase, QUEUE_USER, Standing, View};
 pub use requests::{Requests, Ticket};
 pub use time::Skew;
 pub use wires::{Down, HeldConnections, Traffic, Way, Wires};
 
+use self::pools::HostPools;
 use crate::seeded::{self, mix};
 
 /// What a world is like before anything goes wrong.
@@ -56,6 +57,8 @@ pub struct Settings {
     pub disk_view: DiskView,
     /// Sizes of what nodes keep; small ones make rare things happen often.
     pub sizes: Sizes,
+    /// Shards of queues that the nodes serve; 0: they serve none.
+    pub shards: u32,
 }
 
 /// How a process ends.
@@ -117,6 +120,7 @@ impl World {
                 wires: Arc::clone(&wires),
                 disk_view: settings.disk_view,
                 sizes: settings.sizes.clone(),
+                shards: settings.shards,
             });
             machines.insert(number, Rc::clone(&machine));
             let name = Host::Node(number).to_string();
@@ -147,7 +151,7 @@ impl World {
         self.sim.host(host.to_string(), move || {
             let clock = time::clock(Arc::default());
             let network = HostNetwork { host, wires: Arc::clone(&wires), clock: clock.clone() };
-            let running = software(ClientHost { clock, network, gate: Arc::clone(&gate) });
+            let running = software(ClientHost { host, clock, network, gate: Arc::clone(&gate) });
             async move {
                 running.await;
                 std::future::pending().await
@@ -352,6 +356,7 @@ impl Drop for World {
 
 /// What a client's host has of the world.
 pub struct ClientHost {
+    host: Host,
     /// Its time.
     pub clock: Clock,
     /// Its network.
@@ -361,6 +366,19 @@ pub struct ClientHost {
 }
 
 impl ClientHost {
+    /// The world as a process on the host sees it, with randomness that `seed` decides. It has no use for a disk. To be called on the
+    /// host.
+    pub fn runtime(&self, seed: u64) -> Runtime {
+        info!(host = %self.host, "a process begins");
+        Runtime {
+            network: Arc::new(self.network.clone()),
+            disk: Arc::new(SimDisk::new(seed)),
+            clock: self.clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(seed)),
+            pools: Arc::new(HostPools::new(Arc::clone(&self.gate), Arc::default())),
+        }
+    }
+
     /// Runs a client on the host.
     pub fn spawn(&self, client: impl Future<Output = ()> + 'static) -> tokio::task::JoinHandle<()> {
         tokio::task::spawn_local(gate::Gated::new(&self.gate, Box::pin(client)))

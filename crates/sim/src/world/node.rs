@@ -4,15 +4,16 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use catalog::{Catalog, Name, PasswordHash, UserSpec};
 use consensus::Group;
 use control::Control;
-use runtime::{Disk, Runtime, SeededEntropy, SimDisk};
-use server::{Config, FileSettings, Node, Sizes};
+use runtime::{Disk, Entropy, Runtime, SeededEntropy, SimDisk};
+use server::{Config, FileSettings, Node, OpenShard, Sizes};
 use tokio::sync::Notify;
 use tracing::{error, info};
 
 use super::gate::Gate;
-use super::host::{PEER_PORT, ZOOKEEPER_PORT};
+use super::host::{AMQP_PORT, PEER_PORT, ZOOKEEPER_PORT};
 use super::network::HostNetwork;
 use super::pools::{HostPools, Life};
 use super::requests::Requests;
@@ -44,7 +45,24 @@ pub struct View {
     pub control: Arc<Control>,
     /// Its replica of the control plane's log.
     pub group: Group,
+    shards: Arc<dyn Fn() -> Vec<OpenShard> + Send + Sync>,
 }
+
+impl View {
+    /// Its shards of queues that are open, shard 1 first.
+    pub fn shards(&self) -> Vec<OpenShard> {
+        (self.shards)()
+    }
+
+    /// All its groups, by number: the control plane's, then those of its shards.
+    pub fn groups(&self) -> impl Iterator<Item = (u32, Group)> {
+        let shards = self.shards().into_iter().map(|shard| shard.group);
+        (0..).zip(std::iter::once(self.group.clone()).chain(shards))
+    }
+}
+
+/// Whom clients of queues connect as, and the password.
+pub const QUEUE_USER: (&str, &str) = ("sim", "secret");
 
 /// What a machine is to the cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,6 +109,7 @@ pub struct Machine {
     pub(super) wires: Arc<Wires>,
     pub(super) disk_view: DiskView,
     pub(super) sizes: Sizes,
+    pub(super) shards: u32,
 }
 
 impl Machine {
@@ -119,11 +138,16 @@ impl Machine {
 
     fn config(&self) -> Config {
         let peer = |number| format!("{}:{PEER_PORT}", Host::Node(number));
+        let amqp = match self.shards {
+            0 => "off".to_owned(),
+            _ => format!("{}:{AMQP_PORT}", Host::Node(self.number)),
+        };
         let common = FileSettings {
             data_dir: Some("/data".into()),
             node_id: Some(self.number),
             zookeeper: Some(format!("{}:{ZOOKEEPER_PORT}", Host::Node(self.number))),
-            amqp: Some("off".into()),
+            amqp: Some(amqp),
+            shards: (self.shards > 0).then_some(self.shards),
             admin: Some("off".into()),
             ..FileSettings::default()
         };
@@ -187,11 +211,17 @@ async fn live(machine: &Machine) -> Phase {
     machine.stop.replace(Arc::clone(&stop));
     machine.phase.replace(Phase::Starting);
     machine.requests.clear();
-    let node = match Node::start(machine.runtime(), machine.config()).await {
+    let runtime = machine.runtime();
+    let entropy = Arc::clone(&runtime.entropy);
+    let node = match Node::start(runtime, machine.config()).await {
         Ok(node) => node,
         Err(error) => return Phase::Failed(format!("did not start: {error}")),
     };
-    let view = View { control: Arc::clone(node.control()), group: node.group().clone() };
+    let view =
+        View { control: Arc::clone(node.control()), group: node.group().clone(), shards: node.shards() };
+    if let Some(catalog) = node.catalog() {
+        tokio::task::spawn_local(admit(Arc::clone(catalog), entropy));
+    }
     tokio::task::spawn_local(Rc::clone(&machine.requests).serve(view.group.clone()));
     machine.phase.replace(Phase::Running(view));
     tokio::select! {
@@ -202,4 +232,19 @@ async fn live(machine: &Machine) -> Phase {
         }
         why = node.failed() => Phase::Failed(why),
     }
+}
+
+/// Lets the simulation's clients of queues in, unless somebody has. What fails another node does, or this one when it starts again.
+async fn admit(catalog: Arc<Catalog>, entropy: Arc<dyn Entropy>) {
+    catalog.ready().await;
+    let (name, password) = QUEUE_USER;
+    let name = Name::from(name);
+    if catalog.topology().user(&name).is_some() {
+        return;
+    }
+    let password = Some(PasswordHash::new(password.as_bytes(), &*entropy));
+    let made = catalog.put_user(&name, &UserSpec { password, tags: Vec::new(), loopback_only: false }).await;
+    let vhost = Name::from("/");
+    let admitted = catalog.set_permission(&vhost, &name, ".*", ".*", ".*").await;
+    info!(?made, ?admitted, "clients of queues are let in");
 }

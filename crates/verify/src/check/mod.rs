@@ -51,6 +51,11 @@ impl Findings {
     pub fn add(&mut self, rule: &'static str, what: impl Into<String>) {
         self.0.push(Violation { rule, what: what.into() });
     }
+
+    /// What was found.
+    pub fn into_violations(self) -> Vec<Violation> {
+        self.0
+    }
 }
 
 /// How fast the clocks of the nodes ran: what is promised about time holds only as far as they agree.
