@@ -14,7 +14,7 @@ use crate::settings::{Overflow, Settings};
 use crate::wire::{put_bytes, put_consumer, put_flags, put_number, put_offsets, put_optional, put_signed};
 
 /// The highest level of commands that this version can apply, and the newest format that it reads.
-pub const LEVEL_MAX: u32 = 2;
+pub const LEVEL_MAX: u32 = 3;
 
 /// The kinds of operations in the log. A number is never given to another kind.
 pub(super) mod kind {
@@ -56,6 +56,7 @@ impl Op {
                 2
             }
             Self::Expire { .. } => 2,
+            Self::Append { stamp: Some(Stamp { gaps: true, .. }), .. } => 3,
             Self::Create { .. }
             | Self::Alter { .. }
             | Self::Delete { .. }
@@ -118,13 +119,14 @@ fn put_op(buffer: &mut BytesMut, op: &Op) {
         Op::Unpark { partition } => put_head(buffer, kind::UNPARK, partition.0),
         Op::Append { partition, frame, priority, ttl_ms, delay_ms, stamp } => {
             put_head(buffer, kind::APPEND, partition.0);
-            put_flags(buffer, [*priority > 0, ttl_ms.is_some(), *delay_ms > 0, stamp.is_some()]);
+            let has_gaps = stamp.is_some_and(|stamp| stamp.gaps);
+            put_flags(buffer, [*priority > 0, ttl_ms.is_some(), *delay_ms > 0, stamp.is_some(), has_gaps]);
             if *priority > 0 {
                 buffer.put_u8(*priority);
             }
             put_optional(buffer, *ttl_ms);
             put_optional(buffer, Some(*delay_ms).filter(|delay_ms| *delay_ms > 0));
-            if let Some(Stamp { producer, epoch, sequence }) = *stamp {
+            if let Some(Stamp { producer, epoch, sequence, .. }) = *stamp {
                 put_number(buffer, producer);
                 put_number(buffer, u64::from(epoch));
                 put_number(buffer, sequence);
