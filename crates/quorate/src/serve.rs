@@ -113,6 +113,10 @@ pub(crate) struct Args {
     /// 256 [default: 4].
     #[arg(long, value_name = "N")]
     shards: Option<u32>,
+    /// Milliseconds that a client of queues may keep a message before it settles it; then its channel is closed. Queues (`x-consumer-timeout`,
+    /// policies) and consumers may say otherwise; 0: for ever [default: 1800000].
+    #[arg(long, value_name = "MS")]
+    consumer_timeout_ms: Option<u64>,
     /// Listener for Kafka clients.
     #[arg(long, value_name = "ADDR")]
     kafka: Option<String>,
@@ -165,6 +169,7 @@ impl Args {
             super_digest: self.super_digest,
             amqp: self.amqp,
             shards: self.shards,
+            consumer_timeout_ms: self.consumer_timeout_ms,
             kafka: self.kafka,
             disque: self.disque,
             admin: self.admin,

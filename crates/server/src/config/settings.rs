@@ -97,6 +97,9 @@ pub struct FileSettings {
     /// How many shards a cluster gets that has none yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shards: Option<u32>,
+    /// How long a client of queues may keep a message, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consumer_timeout_ms: Option<u64>,
     /// Listener for Kafka clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kafka: Option<String>,
@@ -118,7 +121,7 @@ pub struct FileSettings {
 }
 
 /// The keys that the environment may set.
-const KEYS: [&str; 34] = [
+const KEYS: [&str; 35] = [
     "data-dir",
     "node-id",
     "cluster",
@@ -147,6 +150,7 @@ const KEYS: [&str; 34] = [
     "super-digest",
     "amqp",
     "shards",
+    "consumer-timeout-ms",
     "kafka",
     "disque",
     "admin",

@@ -77,7 +77,7 @@ impl DataPlane {
             catalog.clone(),
             shards.clone(),
             users,
-            amqp::Config::default(),
+            amqp::Config { consumer_timeout: config.consumer_timeout, ..amqp::Config::default() },
         );
         let owning = follow_session(catalog.session(), owner);
         let (ending, tidying) = (shards.clone(), amqp.clone());
