@@ -60,6 +60,8 @@ enum Suite {
     Tls,
     /// RabbitMQ's Python client
     Pika,
+    /// Queues with partitions, while consumers and a node are killed
+    Partitions,
     /// From ZooKeeper to Quorate and back with `quorate tree`
     Migration,
     /// Queues with Python's aio-pika, also while nodes are killed
@@ -103,7 +105,8 @@ impl Suite {
             Suite::QueueFaults => &["test_queue_audit.py", "test_queue_faults.py"],
             Suite::Malformed => &["test_malformed.py"],
             Suite::Tls => &["test_tls.py"],
-            Suite::Pika => &["test_pika.py", "test_queue_endings.py"],
+            Suite::Pika => &["test_pika.py", "test_queue_endings.py", "test_publishing_again.py"],
+            Suite::Partitions => &["test_partitions.py"],
             Suite::Migration => &["test_migration.py"],
             Suite::AioPika => &["test_aio_pika.py", "test_deliveries.py"],
             Suite::Celery => &["test_celery.py"],

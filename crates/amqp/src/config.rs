@@ -43,6 +43,9 @@ pub struct Config {
     pub output_bytes_max: usize,
     /// Messages under way to a consumer that wants no limit (`prefetch_count` 0 or `no_ack`).
     pub open_window: u32,
+    /// How long a client may keep a message before it settles it, unless its queue or its consumer says otherwise; then its channel is closed.
+    /// Zero is for ever. RabbitMQ's `consumer_timeout`.
+    pub consumer_timeout: Duration,
     /// Whether a message that is given back with basic.nack has failed, which counts against its queue's delivery limit. RabbitMQ did so until
     /// 4.2 and does not since 4.3.
     pub nack_is_failure: bool,
@@ -68,6 +71,7 @@ impl Default for Config {
             connections_max: 0,
             output_bytes_max: 1 << 20,
             open_window: 512,
+            consumer_timeout: Duration::from_secs(30 * 60),
             nack_is_failure: false,
         }
     }

@@ -3,6 +3,8 @@
 
 mod harness;
 
+use std::time::Duration;
+
 use amqp::Config;
 use amqp091::{Method, Properties, ShortBytes, ShortStr, TableBuf, Value, basic, channel, confirm, queue};
 use harness::{Channel, Cluster, Node, properties};
@@ -391,4 +393,52 @@ async fn an_answer_that_must_find_a_queue_arrives_and_comes_back() {
     answerer.publish("", &address, "again").await;
     answerer.expect("basic.ack").await;
     assert_eq!(asker.delivery().await.body(), "again");
+}
+#[tokio::test]
+async fn who_keeps_a_message_for_too_long_loses_its_channel() {
+    let config = Config { consumer_timeout: Duration::from_millis(300), ..Config::default() };
+    let node = Node::with(config).await;
+    let mut channel = with_messages(&node, "q", 2).await;
+    channel.consume("q", "c", false).await;
+    let first = channel.delivery().await.tag();
+    channel.delivery().await;
+    channel.ack(first, false).await;
+    let text = |ms: u32| {
+        format!(
+            "406 PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: {ms} ms. This timeout value \
+             can be configured, see consumers doc guide to learn more"
+        )
+    };
+    assert_eq!(channel.failed().await, text(300));
+    let again = channel.get("q", false).await.unwrap();
+    assert!(again.redelivered(), "it went back");
+    assert_eq!(channel.failed().await, text(300), "what basic.get gave counts as well");
+    // A queue may say otherwise, and a consumer.
+    channel.declare_with("patient", true, &TableBuf::new().with("x-consumer-timeout", 0)).await;
+    channel.publish("", "patient", "x").await;
+    channel.consume("patient", "p", false).await;
+    channel.delivery().await;
+    node.runtime.clock.sleep(Duration::from_millis(500)).await;
+    assert!(channel.client.is_silent().await);
+    let hasty = TableBuf::new().with("x-consumer-timeout", 100);
+    channel.publish("", "q", "y").await;
+    let consume =
+        basic::Consume { queue: short("q"), arguments: hasty.as_table(), ..basic::Consume::default() };
+    channel.call(consume, "basic.consume_ok").await;
+    channel.delivery().await;
+    channel.delivery().await;
+    assert_eq!(channel.failed().await, text(100));
+    for (value, why) in [(Value::I32(-1), "{value_negative,-1}"), ("x".into(), "{unacceptable_type,longstr}")]
+    {
+        let arguments = TableBuf::new().with("x-consumer-timeout", value);
+        let consume = basic::Consume {
+            queue: short("q"),
+            arguments: arguments.as_table(),
+            ..basic::Consume::default()
+        };
+        let expected = format!(
+            "406 PRECONDITION_FAILED - invalid arg 'x-consumer-timeout' for queue 'q' in vhost '/': {why}"
+        );
+        assert_eq!(channel.fails(consume).await, expected);
+    }
 }

@@ -3,10 +3,11 @@
 
 mod harness;
 
+use amqp::Config;
 use amqp091::{
     ArrayBuf, Method, Properties, ShortBytes, ShortStr, TableBuf, basic, confirm, exchange, queue, tx,
 };
-use harness::{Channel, Node, properties};
+use harness::{Channel, Cluster, Node, properties};
 
 async fn confirming(node: &Node) -> Channel {
     let mut channel = node.channel().await;
@@ -246,4 +247,73 @@ async fn modes_of_a_channel_exclude_one_another() {
         channel.fails(confirm).await,
         "406 PRECONDITION_FAILED - cannot switch from tx to confirm mode"
     );
+}
+
+/// Publishes a message with a stamp, and says whether it was confirmed.
+async fn publish_stamped(
+    channel: &mut Channel,
+    exchange: &str,
+    epoch: i32,
+    sequence: i64,
+    body: &str,
+) -> bool {
+    let headers = TableBuf::new()
+        .with("x-producer-id", "till-7")
+        .with("x-producer-epoch", epoch)
+        .with("x-producer-sequence", sequence);
+    let with = properties(Properties { headers: Some(headers.as_table()), ..Properties::default() });
+    channel.client.publish(channel.number, exchange, "k", with, body).await;
+    match channel.client.next().await.unwrap().name() {
+        "basic.ack" => true,
+        "basic.nack" => false,
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_published_again_is_confirmed_and_stored_once() {
+    let cluster = Cluster::new();
+    let nodes = [cluster.node(1, Config::default()).await, cluster.node(2, Config::default()).await];
+    let mut first = nodes[0].channel().await;
+    let bind = |queue| queue::Bind {
+        queue,
+        exchange: ShortStr::from_static("amq.fanout"),
+        ..queue::Bind::default()
+    };
+    let full = TableBuf::new().with("x-max-length", 2).with("x-overflow", "reject-publish");
+    first.declare("a").await;
+    first.declare_with("b", true, &full).await;
+    for name in ["a", "b"] {
+        first.call(bind(ShortStr::try_from(name).unwrap()), "queue.bind_ok").await;
+    }
+    first.call(confirm::Select::default(), "confirm.select_ok").await;
+    assert!(publish_stamped(&mut first, "amq.fanout", 0, 1, "1").await);
+    assert!(publish_stamped(&mut first, "amq.fanout", 0, 3, "3").await);
+    let mut again = nodes[1].channel().await;
+    again.call(confirm::Select::default(), "confirm.select_ok").await;
+    for (sequence, body) in [(1, "1"), (3, "3")] {
+        assert!(publish_stamped(&mut again, "amq.fanout", 0, sequence, body).await);
+    }
+    assert_eq!((again.look("a").await.0, again.look("b").await.0), (2, 2));
+    assert!(!publish_stamped(&mut again, "amq.fanout", 0, 4, "4").await, "one of them has no room");
+    assert!(again.get("b", true).await.is_some());
+    again.look("b").await;
+    assert!(
+        !publish_stamped(&mut again, "amq.fanout", 0, 5, "5").await,
+        "it does not overtake what was refused"
+    );
+    assert!(publish_stamped(&mut again, "amq.fanout", 0, 4, "4").await);
+    assert!(again.get("b", true).await.is_some());
+    again.look("b").await;
+    assert!(publish_stamped(&mut again, "amq.fanout", 0, 5, "5").await);
+    assert!(publish_stamped(&mut again, "", 0, 1, "of another queue").await, "which nobody knows");
+    assert!(again.get("b", true).await.is_some());
+    again.look("b").await;
+    assert!(publish_stamped(&mut again, "amq.fanout", 1, 1, "new life").await);
+    assert!(!publish_stamped(&mut first, "amq.fanout", 0, 6, "late").await, "of a life that is over");
+    let mut bodies = Vec::new();
+    while let Some(got) = again.get("a", true).await {
+        bodies.push(got.body());
+    }
+    assert_eq!(bodies, ["1", "3", "4", "5", "new life"]);
 }

@@ -61,7 +61,7 @@ pub use options::{
 pub use permission::{Action, Permission, TopicPermission, Topics, Variables};
 pub use policy::{ApplyTo, Definition, Policy};
 pub use queue::{ExclusiveOwner, Queue};
-pub use route::{Message, Routed};
+pub use route::{Message, Routed, stable_hash};
 pub use settings::{DeadLetter, QueueSettings};
 pub use topology::{Topology, Vhost, VhostRecord};
 pub use user::{PasswordHash, Tag, User};

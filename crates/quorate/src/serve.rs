@@ -131,6 +131,10 @@ pub(crate) struct Args {
     /// How many nodes vote in each shard, in a cluster that has none yet; the others follow it, 1 to 9 [default: 3].
     #[arg(long, value_name = "N")]
     replication_factor: Option<u32>,
+    /// Milliseconds that a client of queues may keep a message before it settles it; then its channel is closed. Queues (`x-consumer-timeout`,
+    /// policies) and consumers may say otherwise; 0: for ever [default: 1800000].
+    #[arg(long, value_name = "MS")]
+    consumer_timeout_ms: Option<u64>,
     /// Listener for Kafka clients.
     #[arg(long, value_name = "ADDR")]
     kafka: Option<String>,
@@ -188,6 +192,7 @@ impl Args {
             amqp_cert_login_from: self.amqp_cert_login_from,
             shards: self.shards,
             replication_factor: self.replication_factor,
+            consumer_timeout_ms: self.consumer_timeout_ms,
             kafka: self.kafka,
             disque: self.disque,
             admin: self.admin,

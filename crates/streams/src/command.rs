@@ -25,6 +25,9 @@ pub struct Stamp {
     pub epoch: u32,
     /// One more with every frame of the epoch that was accepted. The first that the shard sees may be any.
     pub sequence: u64,
+    /// Whether sequences may be missing, because their frames went elsewhere: each needs only be higher than the last that was accepted,
+    /// from 1 up. One that was refused has to come again before a higher one is accepted, or nobody could tell it from one that was sent again.
+    pub gaps: bool,
 }
 
 /// One change of a shard.

@@ -37,6 +37,7 @@ impl Session {
         if queue.partitions.is_some() {
             check_shared(consume, priority, &queue.resource())?;
         }
+        let patience = self.patience(&queue, consume.arguments)?;
         let open_window = self.desk.config.open_window;
         let Some(channel) = self.channels.get_mut(usize::from(at.id.0)).and_then(Option::as_deref_mut) else {
             return Ok(Progress::Done);
@@ -54,6 +55,7 @@ impl Session {
             role: Role::Consumer { tag, priority, exclusive: consume.exclusive, state },
             no_ack: consume.no_ack,
             prefetch,
+            patience,
             held: 0,
             window,
             open,

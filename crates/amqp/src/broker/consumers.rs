@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use catalog::Queue;
 use streams::{ConsumerId, Offset, OffsetSet, Op, PartitionId};
@@ -20,6 +21,8 @@ pub(crate) struct Subscriber {
     pub(crate) no_ack: bool,
     /// Its own limit of deliveries that are not settled; 0 is none.
     pub(crate) prefetch: u16,
+    /// How long the client may keep a delivery before it settles it; `None`: for ever.
+    pub(crate) patience: Option<Duration>,
     /// Deliveries that the client has not settled.
     pub(crate) held: u32,
     /// How many it may hold, as its shard knows.

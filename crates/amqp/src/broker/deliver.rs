@@ -2,10 +2,12 @@
 
 use amqp091::{ShortStr, basic};
 use bytes::Bytes;
+use runtime::Clock;
 use streams::Delivery;
 
 use super::Session;
-use super::consumers::Role;
+use super::consumers::{Role, Subscriber};
+use super::overdue::Watch;
 use crate::channel::{Held, HeldBack};
 use crate::message::{View, changed_properties};
 use crate::output::Output;
@@ -62,7 +64,9 @@ impl Session {
             subscriber.done.insert(delivery.partition, delivery.offset);
         } else {
             subscriber.held += 1;
-            channel.unacked.push(delivery_tag, held(number, &delivery));
+            channel
+                .unacked
+                .push(delivery_tag, held(subscriber, &delivery, &mut self.watch, &self.desk.clock));
             self.widen(number);
         }
         self.metrics.delivered.add(1);
@@ -96,7 +100,9 @@ impl Session {
                 self.settling.push(number);
             } else {
                 subscriber.held += 1;
-                channel.unacked.push(delivery_tag, held(number, &delivery));
+                channel
+                    .unacked
+                    .push(delivery_tag, held(subscriber, &delivery, &mut self.watch, &self.desk.clock));
             }
             self.metrics.got.add(1);
         }
@@ -112,8 +118,14 @@ impl Session {
     }
 }
 
-fn held(consumer: u64, delivery: &Delivery) -> Held {
-    Held { consumer, partition: delivery.partition, offset: delivery.offset, pending: false }
+/// What the channel notes of a delivery that the client has to settle.
+fn held(subscriber: &Subscriber, delivery: &Delivery, watch: &mut Watch, clock: &Clock) -> Held {
+    let due = subscriber.patience.map(|patience| clock.now() + patience);
+    if let Some(due) = due {
+        watch.note(due, clock);
+    }
+    let Delivery { partition, offset, .. } = *delivery;
+    Held { consumer: subscriber.id.number, partition, offset, due, pending: false }
 }
 
 fn readable<'f>(frame: &'f Bytes, delivery: &Delivery) -> Option<View<'f>> {

@@ -19,6 +19,7 @@ pub(crate) struct Desk {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) shards: Arc<Shards>,
     pub(crate) entropy: Arc<dyn runtime::Entropy>,
+    pub(crate) clock: runtime::Clock,
     pub(crate) user: User,
     pub(crate) vhost: Name,
     /// Whose its exclusive queues are.

@@ -1,6 +1,6 @@
 //! basic.get.
 
-use amqp091::{ShortStr, basic};
+use amqp091::{ShortStr, Table, basic};
 use catalog::Action;
 use streams::Op;
 
@@ -17,6 +17,7 @@ impl Session {
         let name = self.queue_name(at, get.queue.as_str())?;
         self.check_queue(Action::Read, &name)?;
         let queue = self.desk.queue(&self.vhost, &name)?;
+        let patience = self.patience(&queue, Table::default())?;
         let Some(channel) = self.channels.get_mut(usize::from(at.id.0)).and_then(Option::as_deref_mut) else {
             return Ok(Progress::Done);
         };
@@ -33,6 +34,7 @@ impl Session {
                 role,
                 no_ack: true,
                 prefetch: 0,
+                patience,
                 held: 0,
                 window: 0,
                 open: None,

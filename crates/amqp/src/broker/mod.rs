@@ -15,6 +15,7 @@ mod get;
 mod jobs;
 mod outbound;
 mod outcomes;
+mod overdue;
 pub(crate) mod partitions;
 mod publish;
 mod qos;
@@ -38,6 +39,7 @@ use self::endings::Endings;
 use self::jobs::Jobs;
 pub(crate) use self::outbound::Append;
 use self::outbound::Outbound;
+use self::overdue::Watch;
 pub(crate) use self::publish::Returned;
 pub(crate) use self::replies::{Reply, ReplyBox, ReplyBoxes};
 use self::settle::Settlements;
@@ -87,6 +89,7 @@ pub(crate) struct Session {
     released: Vec<ConsumerId>,
     /// Channels whose limit has room again.
     unblocked: Vec<ChannelRef>,
+    watch: Watch,
     /// See [`Session::chance`].
     chances: u64,
     events: Vec<Told>,
@@ -143,6 +146,7 @@ impl Session {
             forgotten: Vec::new(),
             released: Vec::new(),
             unblocked: Vec::new(),
+            watch: Watch::default(),
             chances,
             events: Vec::new(),
             backlog_bytes: 0,
@@ -158,6 +162,7 @@ impl Session {
             Ok((topology, vhost)) => {
                 (self.topology, self.vhost) = (topology, vhost);
                 self.give_up_gets(out);
+                self.give_up_overdue(out);
             }
             Err(fault) => self.fail(ChannelId::CONNECTION, fault, out),
         }
@@ -231,13 +236,14 @@ impl Session {
 
     /// Completes when there is something to do: something to hear (if it `hears`), a job that is done, or room (if it waits for that).
     pub(crate) async fn changed(&mut self, hears: bool, waits_for_room: bool) {
-        let Self { link, jobs, replies, desk, .. } = self;
+        let Self { link, jobs, replies, desk, watch, .. } = self;
         tokio::select! {
             biased;
             () = link.woken(), if hears => {}
             () = jobs::wait(jobs, desk) => {}
             () = replies.filled(), if hears => {}
             () = link.room(), if waits_for_room => {}
+            () = watch.passed() => {}
         }
     }
 

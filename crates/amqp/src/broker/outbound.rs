@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use catalog::Queue;
 use shards::Link;
-use streams::{Op, Outcome, PartitionId};
+use streams::{Op, Outcome, PartitionId, Stamp};
 use tokio::sync::oneshot;
 
 use crate::channel::{ChannelRef, Ledger};
@@ -22,6 +22,7 @@ pub(crate) struct Append {
     pub(crate) priority: u8,
     pub(crate) ttl_ms: Option<u64>,
     pub(crate) delay_ms: u64,
+    pub(crate) stamp: Option<Stamp>,
     /// How often the queue's partition was not there.
     pub(crate) tries: u8,
 }
@@ -45,7 +46,7 @@ impl Append {
             priority: self.priority,
             ttl_ms: self.ttl_ms,
             delay_ms: self.delay_ms,
-            stamp: None,
+            stamp: self.stamp,
         }
     }
 }

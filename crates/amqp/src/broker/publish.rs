@@ -204,6 +204,7 @@ impl Session {
             priority: publication.priority.unwrap_or(0),
             ttl_ms: publication.ttl_ms,
             delay_ms,
+            stamp: publication.stamp,
             tries: 0,
         };
         let channel = self.channels.get_mut(usize::from(at.id.0)).and_then(Option::as_deref_mut);

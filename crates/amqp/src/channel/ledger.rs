@@ -72,6 +72,11 @@ impl<T> Ledger<T> {
         true
     }
 
+    /// All entries, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter().filter_map(|(_, entry)| entry.as_ref())
+    }
+
     /// The entries up to this number, in order.
     pub(crate) fn through_mut(&mut self, number: u64) -> impl Iterator<Item = (u64, &mut T)> {
         let through = self.entries.iter_mut().take_while(move |(found, _)| *found <= number);

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use amqp091::{ChannelId, Command};
 use bytes::Bytes;
+use runtime::Instant;
 use streams::{Delivery, Offset, PartitionId};
 
 pub(crate) use confirms::Confirms;
@@ -41,6 +42,8 @@ pub(crate) struct Held {
     pub(crate) consumer: u64,
     pub(crate) partition: PartitionId,
     pub(crate) offset: Offset,
+    /// When the client has kept it for too long.
+    pub(crate) due: Option<Instant>,
     /// It is settled as soon as the transaction is committed.
     pub(crate) pending: bool,
 }

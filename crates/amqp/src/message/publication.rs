@@ -2,6 +2,8 @@
 
 use amqp091::{Properties, PropertiesError, Table, TableBuf, Value};
 use bytes::{Bytes, BytesMut};
+use catalog::stable_hash;
+use streams::Stamp;
 
 use super::headers::keys_of_header;
 use crate::fault::Fault;
@@ -11,6 +13,13 @@ pub(crate) const TTL_MS_MAX: i64 = 315_360_000_000;
 
 /// The longest delay, in milliseconds.
 const DELAY_MS_MAX: i64 = u32::MAX as i64;
+
+const PRODUCER: &str = "x-producer-id";
+const EPOCH: &str = "x-producer-epoch";
+const SEQUENCE: &str = "x-producer-sequence";
+
+/// Other than what partitions are chosen with.
+const PRODUCER_SEED: u64 = 3;
 
 /// A message's properties, as far as the server goes by them.
 #[derive(Debug, PartialEq)]
@@ -27,6 +36,8 @@ pub(crate) struct Publication<'a> {
     pub(crate) priority: Option<u8>,
     /// Whether it asks for the client's own answers to it.
     pub(crate) reply_to: Option<&'a [u8]>,
+    /// Where the message stands in the sequence of its producer, if it says so.
+    pub(crate) stamp: Option<Stamp>,
     /// For exchanges that hash.
     pub(crate) read: Properties<'a>,
 }
@@ -42,8 +53,10 @@ impl<'a> Publication<'a> {
         let ttl_ms = read.expiration.map(|text| expiration(&text.to_string())).transpose()?;
         let mut properties = bytes.clone();
         let mut more_keys = Vec::new();
+        let mut stamp = None;
         if let Some(headers) = read.headers.filter(|headers| !headers.is_empty()) {
             more_keys = copies(headers, "CC")?;
+            stamp = stamp_of(headers)?;
             let blind = copies(headers, "BCC")?;
             if headers.get("BCC").is_some() {
                 properties = without_blind_copies(&read, headers);
@@ -57,6 +70,7 @@ impl<'a> Publication<'a> {
             ttl_ms,
             priority: read.priority,
             reply_to: read.reply_to.map(|name| name.as_bytes()),
+            stamp,
             read,
         })
     }
@@ -66,6 +80,35 @@ impl<'a> Publication<'a> {
         let delay = self.headers.and_then(|headers| headers.get("x-delay")).and_then(Value::integer);
         delay.filter(|delay| (1..=DELAY_MS_MAX).contains(delay)).map_or(0, i64::unsigned_abs)
     }
+}
+
+/// A message with a sequence has a producer, by name or number, and may have an epoch.
+fn stamp_of(headers: Table<'_>) -> Result<Option<Stamp>, Fault> {
+    let refused = |key: &str, value: Option<Value<'_>>| {
+        let found = value.map_or("undefined", |value| value.type_name());
+        Fault::precondition_failed(format!(
+            "invalid message: {{unacceptable_value_in_header,\"{key}\",{found}}}"
+        ))
+    };
+    let Some(sequence) = headers.get(SEQUENCE) else { return Ok(None) };
+    let number =
+        sequence.integer().and_then(|number| u64::try_from(number).ok()).filter(|number| *number > 0);
+    let sequence = number.ok_or_else(|| refused(SEQUENCE, Some(sequence)))?;
+    let epoch = match headers.get(EPOCH) {
+        None => 0,
+        Some(value) => {
+            let number = value.integer().and_then(|number| u32::try_from(number).ok());
+            number.ok_or_else(|| refused(EPOCH, Some(value)))?
+        }
+    };
+    let producer = match headers.get(PRODUCER) {
+        Some(Value::LongString(name)) if !name.is_empty() => stable_hash(PRODUCER_SEED, name),
+        Some(value) if value.integer().is_some() => {
+            stable_hash(PRODUCER_SEED, value.integer().unwrap_or_default().to_string().as_bytes())
+        }
+        other => return Err(refused(PRODUCER, other)),
+    };
+    Ok(Some(Stamp { producer, epoch, sequence, gaps: true }))
 }
 
 fn unreadable(error: PropertiesError) -> Fault {
@@ -184,6 +227,41 @@ mod tests {
             refused(properties),
             "406 PRECONDITION_FAILED - invalid message: {unacceptable_type_in_header,\"CC\",longstr}"
         );
+    }
+
+    #[test]
+    fn a_stamp_says_who_and_the_how_manieth() {
+        let read = |headers: TableBuf| {
+            let stored = bytes(Properties { headers: Some(headers.as_table()), ..Properties::default() });
+            Publication::read(&stored, "guest", false).map(|publication| publication.stamp)
+        };
+        let both = || TableBuf::new().with("x-producer-id", "till-7").with("x-producer-sequence", 5_i64);
+        let stamp = read(both()).unwrap().unwrap();
+        assert_eq!((stamp.epoch, stamp.sequence, stamp.gaps), (0, 5, true));
+        let later = read(both().with("x-producer-epoch", 2)).unwrap().unwrap();
+        assert_eq!((later.producer, later.epoch), (stamp.producer, 2));
+        let number =
+            read(TableBuf::new().with("x-producer-id", 7).with("x-producer-sequence", 1)).unwrap().unwrap();
+        assert_ne!(number.producer, stamp.producer);
+        assert_eq!(read(TableBuf::new().with("x-producer-id", "till-7")), Ok(None), "nothing is numbered");
+        let sequence =
+            |value: Value<'_>| TableBuf::new().with("x-producer-id", "p").with("x-producer-sequence", value);
+        for (headers, key, found) in [
+            (TableBuf::new().with("x-producer-sequence", 1), "x-producer-id", "undefined"),
+            (
+                TableBuf::new().with("x-producer-sequence", 1).with("x-producer-id", ""),
+                "x-producer-id",
+                "longstr",
+            ),
+            (sequence(Value::I64(0)), "x-producer-sequence", "long"),
+            (sequence("1".into()), "x-producer-sequence", "longstr"),
+            (both().with("x-producer-epoch", -1), "x-producer-epoch", "signedint"),
+        ] {
+            let text = format!(
+                "406 PRECONDITION_FAILED - invalid message: {{unacceptable_value_in_header,\"{key}\",{found}}}"
+            );
+            assert_eq!(read(headers).unwrap_err().to_string(), text);
+        }
     }
 
     #[test]

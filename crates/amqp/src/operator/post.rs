@@ -57,7 +57,7 @@ impl Server {
             priority: publication.priority.unwrap_or(0),
             ttl_ms: publication.ttl_ms,
             delay_ms,
-            stamp: None,
+            stamp: publication.stamp,
         };
         self.append(routed.queues(), append).await?;
         let is_routed = !routed.queues().is_empty();

@@ -126,6 +126,7 @@ fn enter(
         catalog: Arc::clone(&server.catalog),
         shards: Arc::clone(&server.shards),
         entropy: Arc::clone(&server.runtime.entropy),
+        clock: server.runtime.clock.clone(),
         user,
         vhost: found.name.clone(),
         owner: ExclusiveOwner { session: link.consumer().owner.0, connection: info.number },

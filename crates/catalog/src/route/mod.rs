@@ -8,7 +8,7 @@ mod topic;
 mod walk;
 
 pub(crate) use headers::{Match, X_MATCH};
-pub(crate) use stable_hash::stable_hash;
+pub use stable_hash::stable_hash;
 pub(crate) use table::{Table, parse_weight};
 pub use walk::Routed;
 

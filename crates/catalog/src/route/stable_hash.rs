@@ -2,8 +2,8 @@
 
 const PRIME: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Hashes bytes: eight at a time, little-endian, the last padded with zeros; then the length; then Stafford's thirteenth mixer.
-pub(crate) fn stable_hash(seed: u64, bytes: &[u8]) -> u64 {
+/// Hashes bytes to the same number on all nodes, in all versions: eight at a time, little-endian, the last padded with zeros; then the length; then Stafford's thirteenth mixer.
+pub fn stable_hash(seed: u64, bytes: &[u8]) -> u64 {
     let mut hash = seed ^ PRIME;
     for chunk in bytes.chunks(8) {
         let mut word = [0; 8];

@@ -9,6 +9,7 @@ mod tls_files;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use consensus::{Join, Member, NodeId};
 pub use limits::{AlarmLimits, ConnectionLimits};
@@ -93,6 +94,9 @@ pub struct Config {
     pub shards: u32,
     /// How many nodes vote in each shard of a cluster that gets its first, 1 to 9. Default 3. The others follow it.
     pub replication_factor: u32,
+    /// How long a client of queues may keep a message before it settles it, where neither queue nor consumer says otherwise. Zero is for
+    /// ever. Default 30 minutes.
+    pub consumer_timeout: Duration,
     /// Admin HTTP.
     pub admin: Listen,
     /// Up to which level this node can apply commands. All that this version knows; tests have it know less, as an older one.
@@ -169,6 +173,8 @@ const DEFAULT_PEER: &str = "127.0.0.1:7400";
 const DEFAULT_ZOOKEEPER: &str = "127.0.0.1:2181";
 const DEFAULT_AMQP: &str = "127.0.0.1:5672";
 const DEFAULT_ADMIN: &str = "127.0.0.1:7070";
+/// RabbitMQ's default.
+const CONSUMER_TIMEOUT_MS: u64 = 30 * 60 * 1000;
 
 impl Config {
     /// This node as the others know it.
@@ -278,6 +284,9 @@ impl Config {
             amqp_certificate_name: tls_files::certificate_name(settings.amqp_cert_login_from)?,
             shards: limits::shards(settings.shards)?,
             replication_factor: limits::replication_factor(settings.replication_factor)?,
+            consumer_timeout: Duration::from_millis(
+                settings.consumer_timeout_ms.unwrap_or(CONSUMER_TIMEOUT_MS),
+            ),
             admin: parse_listen("admin", settings.admin, DEFAULT_ADMIN)?,
             level: LEVEL_MAX,
             unavailable: unavailable([("kafka", settings.kafka), ("disque", settings.disque)])?,

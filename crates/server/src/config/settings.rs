@@ -112,6 +112,9 @@ pub struct FileSettings {
     /// How many nodes vote in each shard of a cluster that has none yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replication_factor: Option<u32>,
+    /// How long a client of queues may keep a message, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consumer_timeout_ms: Option<u64>,
     /// Listener for Kafka clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kafka: Option<String>,
@@ -133,7 +136,7 @@ pub struct FileSettings {
 }
 
 /// The keys that the environment may set.
-const KEYS: [&str; 39] = [
+const KEYS: [&str; 40] = [
     "data-dir",
     "node-id",
     "cluster",
@@ -167,6 +170,7 @@ const KEYS: [&str; 39] = [
     "amqp-cert-login-from",
     "shards",
     "replication-factor",
+    "consumer-timeout-ms",
     "kafka",
     "disque",
     "admin",

@@ -101,7 +101,11 @@ impl DataPlane {
             shards.clone(),
             users,
             colleagues,
-            amqp::Config { certificate_name: config.amqp_certificate_name, ..amqp::Config::default() },
+            amqp::Config {
+                certificate_name: config.amqp_certificate_name,
+                consumer_timeout: config.consumer_timeout,
+                ..amqp::Config::default()
+            },
         );
         colleagues::listen(notes, &amqp);
         let shortage = Arc::new(Shortage::new(config.alarms, config.data_dir.clone()));

@@ -129,22 +129,23 @@ fn op(reader: &mut Reader) -> Result<Op, DecodeError> {
 
 fn append(reader: &mut Reader) -> Result<Op, Malformed> {
     let partition = reader.partition()?;
-    let [has_priority, has_ttl, has_delay, has_stamp] = reader.flags("fields of a frame")?;
+    let [has_priority, has_ttl, has_delay, has_stamp, gaps] = reader.flags("fields of a frame")?;
     Ok(Op::Append {
         partition,
         priority: if has_priority { reader.byte("priority")? } else { 0 },
         ttl_ms: has_ttl.then(|| reader.number("time to live")).transpose()?,
         delay_ms: if has_delay { reader.number("delay")? } else { 0 },
-        stamp: has_stamp.then(|| stamp(reader)).transpose()?,
+        stamp: has_stamp.then(|| stamp(reader, gaps)).transpose()?,
         frame: reader.bytes("frame")?,
     })
 }
 
-fn stamp(reader: &mut Reader) -> Result<Stamp, Malformed> {
+fn stamp(reader: &mut Reader, gaps: bool) -> Result<Stamp, Malformed> {
     Ok(Stamp {
         producer: reader.number("producer")?,
         epoch: reader.narrow("producer epoch")?,
         sequence: reader.number("sequence")?,
+        gaps,
     })
 }
 

@@ -70,13 +70,14 @@ fn put_op(buffer: &mut BytesMut, op: &Op) {
         Op::Unpark { partition } => put_head(buffer, kind::UNPARK, partition.0),
         Op::Append { partition, frame, priority, ttl_ms, delay_ms, stamp } => {
             put_head(buffer, kind::APPEND, partition.0);
-            put_flags(buffer, [*priority > 0, ttl_ms.is_some(), *delay_ms > 0, stamp.is_some()]);
+            let has_gaps = stamp.is_some_and(|stamp| stamp.gaps);
+            put_flags(buffer, [*priority > 0, ttl_ms.is_some(), *delay_ms > 0, stamp.is_some(), has_gaps]);
             if *priority > 0 {
                 buffer.put_u8(*priority);
             }
             put_optional(buffer, *ttl_ms);
             put_optional(buffer, Some(*delay_ms).filter(|delay_ms| *delay_ms > 0));
-            if let Some(Stamp { producer, epoch, sequence }) = *stamp {
+            if let Some(Stamp { producer, epoch, sequence, .. }) = *stamp {
                 put_number(buffer, producer);
                 put_number(buffer, u64::from(epoch));
                 put_number(buffer, sequence);

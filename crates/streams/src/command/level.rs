@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::{Command, Op};
+use super::{Command, Op, Stamp};
 use crate::settings::Settings;
 
 /// The highest level of commands that this version can apply, and the newest format that it reads. Levels count for the whole
 /// program, as members state one number: a new one here is above those that any version without it has had for its commands of the
 /// control plane.
-pub const LEVEL_MAX: u32 = 2;
+pub const LEVEL_MAX: u32 = 4;
 
 impl Op {
     /// The level that it needs: the lowest format that has it. An operation that is new, or has a new field that changes
@@ -24,6 +24,7 @@ impl Op {
                 2
             }
             Self::Expire { .. } => 2,
+            Self::Append { stamp: Some(Stamp { gaps: true, .. }), .. } => 4,
             Self::Create { .. }
             | Self::Alter { .. }
             | Self::Delete { .. }

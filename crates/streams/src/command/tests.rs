@@ -49,11 +49,12 @@ fn settings() -> impl Strategy<Value = Settings> {
 }
 
 fn append() -> impl Strategy<Value = Op> {
-    let stamp = prop::option::of((any::<u64>(), any::<u32>(), any::<u64>()));
+    let stamp = prop::option::of((any::<u64>(), any::<u32>(), any::<u64>(), any::<bool>()));
     let frame = prop::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from);
     (partition(), frame, any::<u8>(), any::<Option<u64>>(), any::<u64>(), stamp).prop_map(
         |(partition, frame, priority, ttl_ms, delay_ms, stamp)| {
-            let stamp = stamp.map(|(producer, epoch, sequence)| Stamp { producer, epoch, sequence });
+            let stamp =
+                stamp.map(|(producer, epoch, sequence, gaps)| Stamp { producer, epoch, sequence, gaps });
             Op::Append { partition, frame, priority, ttl_ms, delay_ms, stamp }
         },
     )
@@ -161,10 +162,10 @@ fn frames_are_slices_of_the_entry() {
 #[test]
 fn a_newer_format_and_an_unknown_operation_are_refused() {
     assert_eq!(
-        Command::decode(Bytes::from_static(&[3, 1, 17])),
-        Err(DecodeError::Format { found: 3, newest: LEVEL_MAX })
+        Command::decode(Bytes::from_static(&[5, 1, 17])),
+        Err(DecodeError::Format { found: 5, newest: LEVEL_MAX })
     );
-    assert_eq!(Command::level_of(&[3, 1, 17]), Ok(3));
+    assert_eq!(Command::level_of(&[5, 1, 17]), Ok(5));
     assert_eq!(Command::decode(Bytes::from_static(&[1, 1, 99])), Err(DecodeError::Op { kind: 99 }));
     assert_eq!(Command::decode(Bytes::from_static(&[1, 0, 17])), Err(DecodeError::Trailing { bytes: 1 }));
 }
@@ -175,6 +176,15 @@ fn what_earlier_versions_do_not_know_needs_a_newer_format() {
     let create = |settings| Op::Create { partition: PartitionId(1), settings };
     let levels = [create(Settings::default()), create(auto_delete), Op::Expire { partition: PartitionId(1) }];
     assert_eq!(levels.map(|op| op.level()), [1, 2, 2]);
+    let append = |gaps| Op::Append {
+        partition: PartitionId(1),
+        frame: Bytes::new(),
+        priority: 0,
+        ttl_ms: None,
+        delay_ms: 0,
+        stamp: Some(Stamp { producer: 1, epoch: 0, sequence: 1, gaps }),
+    };
+    assert_eq!([append(false), append(true)].map(|op| op.level()), [1, 4]);
 }
 
 #[test]

@@ -28,6 +28,9 @@ impl Partition {
             if self.settings.overflow == Overflow::RefuseAndDeadLetter && self.settings.dead_letters {
                 self.append_dead(frame, cx);
             }
+            if let Some(stamp) = stamp {
+                self.producers.refused(stamp, cx.now_ms);
+            }
             return Outcome::Refused;
         }
         let level = priority.min(self.settings.priorities);

@@ -45,4 +45,5 @@ pub(crate) mod kind {
     pub(crate) const END: u8 = 14;
     pub(crate) const GROUP: u8 = 15;
     pub(crate) const SUBSCRIBERS: u8 = 16;
+    pub(crate) const REFUSED: u8 = 17;
 }

@@ -26,7 +26,11 @@ pub(super) fn of_shard(frozen: &Frozen) -> impl Iterator<Item = Bytes> + Send + 
 fn of_partition(id: PartitionId, partition: &Partition) -> impl Iterator<Item = Bytes> + Send + '_ {
     let frames = frames(partition);
     let head = record(kind::PARTITION, |buffer| put_partition(buffer, id, partition));
-    std::iter::once(head).chain(frames).chain(holders(partition)).chain(producers(partition))
+    std::iter::once(head)
+        .chain(frames)
+        .chain(holders(partition))
+        .chain(producers(partition))
+        .chain(refused(partition))
 }
 
 fn of_group(id: GroupId, group: &Group) -> impl Iterator<Item = Bytes> + Send + '_ {
@@ -130,12 +134,26 @@ fn producers(partition: &Partition) -> impl Iterator<Item = Bytes> + Send + '_ {
         |_| (),
         partition.producers.iter(),
         |buffer, (id, producer)| {
-            let Producer { epoch, sequence, offset, used_ms } = producer;
+            let Producer { epoch, sequence, offset, used_ms, .. } = producer;
             put_number(buffer, id);
             put_number(buffer, u64::from(epoch));
             put_number(buffer, sequence);
             put_number(buffer, offset);
             put_signed(buffer, used_ms);
+        },
+    )
+}
+
+/// Those of the producers that have to send again what was refused.
+fn refused(partition: &Partition) -> impl Iterator<Item = Bytes> + Send + '_ {
+    let refused = partition.producers.iter().filter_map(|(id, producer)| Some((id, producer.refused?)));
+    pages(
+        kind::REFUSED,
+        |_| (),
+        refused,
+        |buffer, (id, sequence)| {
+            put_number(buffer, id);
+            put_number(buffer, sequence);
         },
     )
 }

@@ -81,6 +81,7 @@ impl Building {
             kind::HOLDER => self.holder(reader),
             kind::HELD => self.held(reader),
             kind::PRODUCERS => self.producers(reader),
+            kind::REFUSED => self.refused(reader),
             _ => Err(Wrong::Inconsistent("a record is of an unknown kind")),
         }
     }
@@ -183,6 +184,7 @@ impl Building {
                 epoch: reader.narrow("producer epoch")?,
                 sequence: reader.number("sequence")?,
                 offset: reader.number("offset of a producer")?,
+                refused: None,
                 used_ms: reader.signed("time of use")?,
             };
             let producers = &mut self.partition.producers;
@@ -190,6 +192,19 @@ impl Building {
                 return Err(Wrong::Inconsistent("producers ascend and are not too many"));
             }
             producers.insert(id, producer);
+        }
+        Ok(())
+    }
+
+    fn refused(&mut self, reader: &mut Reader) -> Result<(), Wrong> {
+        self.enter(kind::REFUSED, 0, None)?;
+        for _ in 0..entries(reader)? {
+            let (id, sequence) = (reader.number("producer")?, reader.number("sequence")?);
+            if !self.partition.producers.restore_refused(id, sequence) {
+                return Err(Wrong::Inconsistent(
+                    "what was refused is of a producer, once, and after what was accepted",
+                ));
+            }
         }
         Ok(())
     }

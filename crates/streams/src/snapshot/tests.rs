@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::error::RestoreError;
 use crate::{
-    ConsumerId, DeathReason, Delivery, Effects, Offset, OffsetSet, Op, Owner, PartitionId, Settings, Shard,
-    Stamp,
+    ConsumerId, DeathReason, Delivery, Effects, Offset, OffsetSet, Op, Overflow, Owner, PartitionId,
+    Settings, Shard, Stamp,
 };
 
 struct Ignore;
@@ -42,9 +42,19 @@ fn full_shard() -> Shard {
             priority: u8::try_from(number % 3).unwrap(),
             ttl_ms: (number % 2 == 0).then_some(100_000 + number),
             delay_ms: if number % 5 == 0 { 1000 + number } else { 0 },
-            stamp: Some(Stamp { producer: number % 200, epoch: 1, sequence: number / 200 }),
+            stamp: Some(Stamp { producer: number % 200, epoch: 1, sequence: number / 200, gaps: false }),
         };
         apply(append);
+    }
+    let full = PartitionId(8);
+    apply(Op::Create {
+        partition: full,
+        settings: Settings { length_max: Some(1), overflow: Overflow::Refuse, ..settings },
+    });
+    for sequence in 1..4 {
+        let stamp = Some(Stamp { producer: 9, epoch: 1, sequence, gaps: true });
+        let frame = Bytes::new();
+        apply(Op::Append { partition: full, frame, priority: 0, ttl_ms: None, delay_ms: 0, stamp });
     }
     let consumer = |number| ConsumerId { owner: Owner(-3), number };
     for (number, window) in [(1, 40), (2, 30), (3, 0)] {

@@ -44,6 +44,7 @@ struct Producer {
     epoch: u32,
     sequence: u64,
     offset: u64,
+    refused: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -323,9 +324,15 @@ impl Partition {
             && let Some(known) = self.producers.iter().find(|known| known.id == stamp.producer)
         {
             let stale = Outcome::Stale { epoch: known.epoch, expected: known.sequence + 1 };
-            if stamp.epoch < known.epoch || stamp.epoch == known.epoch && stamp.sequence > known.sequence + 1
-            {
+            let skips = stamp.epoch == known.epoch && stamp.sequence > known.sequence + 1;
+            if stamp.epoch < known.epoch || skips && !stamp.gaps {
                 return stale;
+            }
+            if stamp.epoch == known.epoch
+                && stamp.gaps
+                && let Some(expected) = known.refused.filter(|refused| stamp.sequence > *refused)
+            {
+                return Outcome::Stale { epoch: known.epoch, expected };
             }
             if stamp.epoch == known.epoch && stamp.sequence == known.sequence {
                 return Outcome::Duplicate(Some(Offset(known.offset)));
@@ -356,6 +363,16 @@ impl Partition {
                 self.frames.push(frame);
                 self.die(offset, DeathReason::MaxLen, now);
             }
+            if let Some(Stamp { producer: id, epoch, sequence, gaps: true }) = stamp {
+                let at = self.producers.iter().position(|known| known.id == id && known.epoch == epoch);
+                let mut known = match at {
+                    Some(at) => self.producers.remove(at),
+                    None => Producer { id, epoch, sequence: 0, offset: 0, refused: None },
+                };
+                known.refused = Some(known.refused.unwrap_or(sequence).min(sequence));
+                self.producers.retain(|known| known.id != id);
+                self.producers.push(known);
+            }
             return Outcome::Refused;
         }
         let ready_ms = now.ms + i64::try_from(delay_ms).unwrap();
@@ -369,9 +386,11 @@ impl Partition {
         frame.deadline_ms = ttl_ms.map(|ttl_ms| ready_ms + i64::try_from(ttl_ms).unwrap());
         self.frames.push(frame);
         now.happened.stored.push((now.id, Offset(offset)));
-        if let Some(Stamp { producer: id, epoch, sequence }) = stamp {
+        if let Some(Stamp { producer: id, epoch, sequence, .. }) = stamp {
+            let same = self.producers.iter().find(|known| known.id == id && known.epoch == epoch);
+            let refused = same.and_then(|known| known.refused).filter(|refused| *refused > sequence);
             self.producers.retain(|known| known.id != id);
-            self.producers.push(Producer { id, epoch, sequence, offset });
+            self.producers.push(Producer { id, epoch, sequence, offset, refused });
         }
         Outcome::Appended(Offset(offset))
     }

@@ -23,6 +23,7 @@ pub(crate) enum What {
         producer: u64,
         epoch: u32,
         ahead: i64,
+        gaps: bool,
     },
     /// One of those who hold something gives some of it back, or somebody else's.
     GiveBack {
@@ -156,8 +157,9 @@ fn what() -> impl Strategy<Value = What> {
         8 => consuming().prop_map(What::Plain),
         3 => administration().prop_map(What::Plain),
         10 => give_back(),
-        2 => (partition(), 0u64..3, 0u32..3, -2i64..3)
-            .prop_map(|(partition, producer, epoch, ahead)| What::Stamped { partition, producer, epoch, ahead }),
+        3 => (partition(), 0u64..3, 0u32..3, -2i64..3, any::<bool>()).prop_map(
+            |(partition, producer, epoch, ahead, gaps)| What::Stamped { partition, producer, epoch, ahead, gaps }
+        ),
         1 => (partition(), prop::collection::vec(any::<Index>(), 1..4))
             .prop_map(|(partition, frames)| What::Bury { partition, frames }),
         1 => Just(What::Restore),
@@ -175,10 +177,10 @@ pub(crate) fn resolve(what: &What, model: &Model) -> Op {
     match what {
         What::Plain(op) => op.clone(),
         What::Restore => Op::Tick,
-        What::Stamped { partition, producer, epoch, ahead } => {
+        What::Stamped { partition, producer, epoch, ahead, gaps } => {
             let appended = model.partitions.get(partition).map_or(0, |partition| partition.frames.len());
-            let sequence = (i64::try_from(appended).unwrap() + ahead).max(0).cast_unsigned();
-            let stamp = Some(Stamp { producer: *producer, epoch: *epoch, sequence });
+            let sequence = (i64::try_from(appended).unwrap() + ahead).max(i64::from(*gaps)).cast_unsigned();
+            let stamp = Some(Stamp { producer: *producer, epoch: *epoch, sequence, gaps: *gaps });
             let frame = Bytes::from_static(b"stamped");
             Op::Append { partition: *partition, frame, priority: 0, ttl_ms: None, delay_ms: 0, stamp }
         }
