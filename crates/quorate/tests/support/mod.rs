@@ -115,12 +115,6 @@ impl Node {
         format!("127.0.0.1:{}", self.admin_port)
     }
 
-    /// Where it takes AMQP clients.
-    pub(crate) fn amqp_address(&self) -> String {
-        let flag = self.serves.iter().position(|flag| flag == "--amqp").expect("it serves queues");
-        self.serves[flag + 1].clone()
-    }
-
     pub(crate) fn data_dir(&self) -> PathBuf {
         self.file("data")
     }

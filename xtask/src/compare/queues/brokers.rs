@@ -185,11 +185,17 @@ fn write_cookie(home: &Path) -> Result<()> {
     fs::set_permissions(&cookie, fs::Permissions::from_mode(0o400)).context("protect the cookie")
 }
 
-/// Started before the nodes, which would otherwise leave one behind.
+/// Listens before the nodes start, which would otherwise start one that outlives them.
 fn port_mapper(address: SocketAddr, folder: &Path) -> Result<Process> {
     let mut command = Command::new("epmd");
     command.args(["-port", &address.port().to_string(), "-address", &address.ip().to_string()]);
-    Process::start(command, &folder.join("port-mapper.log"))
+    let process = Process::start(command, &folder.join("port-mapper.log"))?;
+    let deadline = Instant::now() + START_LIMIT;
+    while TcpStream::connect(address).is_err() {
+        ensure!(Instant::now() < deadline, "Erlang's port mapper does not start");
+        thread::sleep(POLL);
+    }
+    Ok(process)
 }
 
 fn says_ready(admin: SocketAddr) -> bool {
