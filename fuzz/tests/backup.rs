@@ -64,6 +64,7 @@ fn any_backup_snapshot() {
             term: 1,
             index: 1,
             snapshot_bytes: input.len() as u64,
+            shards: Vec::new(),
         };
         is_whole(file_of(&serde_json::to_vec(&header).unwrap(), input));
     });
