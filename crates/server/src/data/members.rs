@@ -127,7 +127,7 @@ fn next_step(control: &[Member], shard: &[Member], wanted: &BTreeSet<u64>, own: 
     }
     let leader = shard.iter().find(|member| member.node == own)?;
     leaves(leader)?;
-    let heir = shard.iter().find(|member| member.voter && member.node != own)?;
+    let heir = shard.iter().find(|member| is_wanted(member) && member.node != own)?;
     Some(Step::HandOver(heir.node))
 }
 

@@ -34,6 +34,9 @@ use crate::{Config, Sizes};
 /// After the control plane could not be asked, before the next attempt.
 const RETRY: std::time::Duration = std::time::Duration::from_millis(200);
 
+/// How long the first clients of new shards wait for all members to say what they can do.
+const FOUNDING_PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// How long clients wait for the replicas of a node that starts.
 const CATCH_UP_PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
@@ -187,7 +190,10 @@ impl DataPlane {
     /// connections; and a shard that nobody leads must not keep clients from all others for ever.
     async fn catch_up(&self) {
         let groups = self.groups();
-        let reached = groups.iter().map(async |group| while group.barrier().await.is_err() {});
+        let reached = groups.iter().map(async |group| {
+            while group.barrier().await.is_err() {}
+            group.new_at_level(FOUNDING_PATIENCE).await;
+        });
         let all = futures::future::join_all(reached);
         if self.ground.runtime.clock.timeout(CATCH_UP_PATIENCE, all).await.is_err() {
             warn!("not all shards have a leader; queues are served without them");
