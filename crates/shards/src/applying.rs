@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use segments::Frames;
-use streams::{ConsumerId, DeathReason, Delivery, Effects, Offset, PartitionId};
+use streams::{ConsumerId, DeathReason, Delivery, Effects, Offset, Owner, PartitionId};
 
 use crate::event::{Event, Waiting};
 
@@ -12,10 +12,18 @@ use crate::event::{Event, Waiting};
 pub(crate) struct Applying<'a> {
     pub(crate) shard: u32,
     pub(crate) frames: &'a Frames,
-    /// What there is to tell, in order. Consumers of all nodes are in it: who is here, the plane knows.
+    /// To whom the consumers of this node belong: nobody else is told here. `None` while they belong to nobody.
+    pub(crate) here: Option<Owner>,
+    /// What there is to tell, in order.
     pub(crate) told: &'a mut Vec<(ConsumerId, Waiting)>,
     /// Whether somebody has to look after partitions: frames have died, or partitions have expired.
     pub(crate) needs_care: &'a mut bool,
+}
+
+impl Applying<'_> {
+    fn is_here(&self, consumer: ConsumerId) -> bool {
+        self.here == Some(consumer.owner)
+    }
 }
 
 impl Effects for Applying<'_> {
@@ -28,6 +36,9 @@ impl Effects for Applying<'_> {
     }
 
     fn deliver(&mut self, consumer: ConsumerId, delivery: Delivery) {
+        if !self.is_here(consumer) {
+            return;
+        }
         let frame = self.frames.recent(delivery.partition.0, delivery.offset.0);
         let waiting = match frame {
             Some(frame) => Waiting::Ready(Event::Deliver { consumer, delivery, frame }),
@@ -41,11 +52,15 @@ impl Effects for Applying<'_> {
     }
 
     fn cancelled(&mut self, consumer: ConsumerId, partition: PartitionId) {
-        self.told.push((consumer, Waiting::Ready(Event::Cancelled { consumer, partition })));
+        if self.is_here(consumer) {
+            self.told.push((consumer, Waiting::Ready(Event::Cancelled { consumer, partition })));
+        }
     }
 
     fn activated(&mut self, consumer: ConsumerId, partition: PartitionId, epoch: u64) {
-        self.told.push((consumer, Waiting::Ready(Event::Activated { consumer, partition, epoch })));
+        if self.is_here(consumer) {
+            self.told.push((consumer, Waiting::Ready(Event::Activated { consumer, partition, epoch })));
+        }
     }
 
     fn died(&mut self, _partition: PartitionId, _offsets: Range<Offset>, _reason: DeathReason) {

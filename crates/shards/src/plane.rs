@@ -19,14 +19,13 @@ pub struct Shards {
     /// Shard 1 first.
     replicas: RwLock<Vec<Arc<Replica>>>,
     locals: Arc<Locals>,
-    /// To whom the consumers of this node belong, while there is somebody.
-    owner: watch::Receiver<Option<Owner>>,
     failure: SetOnce<String>,
 }
 
 /// The consumers whose connections are on this node.
-#[derive(Default)]
 pub(crate) struct Locals {
+    /// To whom they belong, while there is somebody.
+    owner: watch::Receiver<Option<Owner>>,
     consumers: Mutex<HashMap<ConsumerId, Local>>,
     next_consumer: AtomicU64,
 }
@@ -37,6 +36,15 @@ struct Local {
 }
 
 impl Locals {
+    fn new(owner: watch::Receiver<Option<Owner>>) -> Self {
+        Self { owner, consumers: Mutex::default(), next_consumer: AtomicU64::new(0) }
+    }
+
+    /// To whom the consumers of this node belong now. Those that belong to somebody else are elsewhere, or about to end.
+    pub(crate) fn owner(&self) -> Option<Owner> {
+        *self.owner.borrow()
+    }
+
     /// A consumer's number that this process gives only once.
     pub(crate) fn next(&self) -> u64 {
         self.next_consumer.fetch_add(1, Ordering::Relaxed) + 1
@@ -50,7 +58,7 @@ impl Locals {
         self.consumers.lock().remove(&consumer);
     }
 
-    /// Tells the consumers that are here what there is to tell, and drops the rest. Mailboxes to be woken go to `woken`.
+    /// Tells the consumers that are here what there is to tell, and drops what is for those that have just gone. Mailboxes to be woken go to `woken`.
     pub(crate) fn tell(&self, told: &mut Vec<(ConsumerId, Waiting)>, woken: &mut Vec<Arc<Mailbox>>) {
         if told.is_empty() {
             return;
@@ -89,7 +97,8 @@ impl Shards {
     /// A data plane whose consumers belong to `owner`: the node's session in the control plane, while it lives. It serves those
     /// shards whose replicas it was given by [`Shards::add`].
     pub fn new(owner: watch::Receiver<Option<Owner>>) -> Arc<Self> {
-        Arc::new(Self { replicas: RwLock::default(), locals: Arc::default(), owner, failure: SetOnce::new() })
+        let locals = Arc::new(Locals::new(owner));
+        Arc::new(Self { replicas: RwLock::default(), locals, failure: SetOnce::new() })
     }
 
     /// Serves a shard from now on: the next one, from 1.
@@ -106,7 +115,7 @@ impl Shards {
 
     /// Ends connections with consumers when the node's session ends. Runs for as long as the node does.
     pub async fn follow_owner(&self) {
-        let mut owner = self.owner.clone();
+        let mut owner = self.locals.owner.clone();
         loop {
             let now = *owner.borrow_and_update();
             self.locals.end(|consumer, _| Some(consumer.owner) != now);
@@ -119,13 +128,12 @@ impl Shards {
     /// A connection's way in. `None` while the node has no session, and so its consumers would have no owner: it is just
     /// starting, or is cut off.
     pub fn connect(self: &Arc<Self>) -> Option<Link> {
-        let owner = *self.owner.borrow();
-        Some(Link::new(Arc::clone(self), owner?))
+        Some(Link::new(Arc::clone(self), self.locals.owner()?))
     }
 
     /// Whether consumers that belong to it are looked after: it is the session that the node has now.
     pub(crate) fn is_owner(&self, owner: Owner) -> bool {
-        *self.owner.borrow() == Some(owner)
+        self.locals.owner() == Some(owner)
     }
 
     /// How many shards there are: 1 to this number. 0 before it serves.

@@ -140,8 +140,9 @@ impl Replica {
         let ops = decoded.map_err(|why| CannotApply { shard: self.shard, why })?.ops;
         let State { machine, frames, told, woken, .. } = state;
         let frames = frames.as_ref().expect(BEGUN);
-        let needs_care = &mut caused.needs_care;
-        let mut effects = Applying { shard: self.shard, frames, told, needs_care };
+        let here = self.locals.get().and_then(|locals| locals.owner());
+        let mut effects =
+            Applying { shard: self.shard, frames, here, told, needs_care: &mut caused.needs_care };
         let mut outcomes = Vec::with_capacity(if command.own.is_some() { ops.len() } else { 0 });
         for op in ops {
             let outcome = machine.apply(time_ms, op, &mut effects);
@@ -153,9 +154,8 @@ impl Replica {
         if let Some(sequence) = command.own {
             self.answer(sequence, outcomes, woken);
         }
-        match self.locals.get() {
-            Some(locals) => locals.tell(told, woken),
-            None => told.clear(),
+        if let Some(locals) = self.locals.get() {
+            locals.tell(told, woken);
         }
         Ok(())
     }
