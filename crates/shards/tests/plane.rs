@@ -333,7 +333,7 @@ async fn what_older_nodes_can_not_apply_waits_and_keeps_its_place_in_the_order()
     let mut client = Client::of(&node);
     let settings = Settings { auto_delete: true, ..Settings::default() };
     let settings_of =
-        |node: &Node| node.replica.read(|shard| shard.singles().map(|(_, settings)| *settings).next());
+        |node: &Node| node.replica.read(|shard| shard.inventory().map(|(.., settings)| *settings).next());
     let create = Op::Create { partition: P, settings };
     assert_eq!(client.outcome(create).await, Outcome::Created);
     assert_eq!(
