@@ -102,7 +102,7 @@ impl Suite {
             Suite::Go => &["test_go.py"],
             Suite::Node => &["test_node.py"],
             Suite::Faults => &["test_audit.py", "test_faults.py", "test_recover.py"],
-            Suite::QueueFaults => &["test_queue_audit.py", "test_queue_faults.py"],
+            Suite::QueueFaults => &["test_queue_audit.py", "test_queue_faults.py", "test_queue_placement.py"],
             Suite::Malformed => &["test_malformed.py"],
             Suite::Tls => &["test_tls.py"],
             Suite::Pika => &["test_pika.py", "test_queue_endings.py", "test_publishing_again.py"],
