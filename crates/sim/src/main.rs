@@ -74,9 +74,9 @@ struct How {
     /// Nodes in the cluster; as the seed decides if not given.
     #[arg(long)]
     nodes: Option<u64>,
-    /// Whether nodes serve queues, and clients use them; as the seed decides if not given, more often than not.
+    /// Nodes serve queues, and clients use them.
     #[arg(long)]
-    queues: Option<bool>,
+    queues: bool,
     /// Writes the whole debug log of all nodes and all traffic, with simulated time, to this file.
     #[arg(long)]
     trace: Option<PathBuf>,
@@ -110,8 +110,9 @@ impl How {
         arguments.extend(
             self.bug.into_iter().flat_map(|bug| ["--bug".to_owned(), format!("{bug:?}").to_lowercase()]),
         );
-        let queues = self.queues.into_iter().flat_map(|queues| ["--queues".to_owned(), queues.to_string()]);
-        arguments.extend(queues);
+        if self.queues {
+            arguments.push("--queues".to_owned());
+        }
         if self.checksum {
             arguments.push("--checksum".to_owned());
         }

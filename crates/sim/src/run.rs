@@ -34,13 +34,13 @@ pub struct Options {
     pub nodes: Option<u64>,
     /// A bug to plant.
     pub bug: Option<Bug>,
-    /// Whether nodes serve queues, and there are clients of them; `None`: as the seed decides, more often than not.
-    pub queues: Option<bool>,
+    /// Whether nodes serve queues, and there are clients of them.
+    pub queues: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { chaos: Duration::from_secs(20), nodes: None, bug: None, queues: None }
+        Self { chaos: Duration::from_secs(20), nodes: None, bug: None, queues: false }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Seeds that once found a bug.
 //!
 //! A seed leads to the same faults only as long as the simulation draws the same numbers, so each says also what it found:
-//! when it no longer comes to that, a test of its own in the crate that had the bug is what remains. These were found before there were queues.
+//! when it no longer comes to that, a test of its own in the crate that had the bug is what remains.
 
 mod support;
 
@@ -24,7 +24,7 @@ const SEEDS: [(&str, &str, &str); 6] = [
 #[test]
 fn what_was_found_once_stays_fixed() {
     for (seed, minutes, found) in SEEDS {
-        let ran = sim(&["replay", seed, "--minutes", minutes, "--queues", "false"]);
+        let ran = sim(&["replay", seed, "--minutes", minutes]);
         assert!(ran.clean, "seed {seed}, which once found that {found}:\n{}", ran.text);
     }
 }

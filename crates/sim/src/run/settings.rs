@@ -99,9 +99,7 @@ impl Settings {
     /// Draws from numbers of its own, so that runs without queues are what they were before there were any.
     fn with_queues(mut self, options: &Options) -> Self {
         let rng = &mut StdRng::seed_from_u64(mix(self.seed ^ 0x9e0e));
-        // Drawn in any case, so that what follows is the same.
-        let as_drawn = rng.random_bool(0.7);
-        if !options.queues.unwrap_or(as_drawn) {
+        if !options.queues {
             return self;
         }
         self.world.shards = pick(rng, &[1, 2, 2, 3]);
