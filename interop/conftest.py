@@ -26,6 +26,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     contender = _TARGET / "release" / "examples" / "contender"
     parser.addoption("--contender", type=Path, default=contender, help="the program with Rust's recipes")
     parser.addoption("--java", type=Path, default=_TARGET / "interop-java", help="where Maven has built interop/java")
+    lapin = _TARGET / "interop-lapin" / "release" / "quorate-interop-lapin"
+    parser.addoption("--lapin", type=Path, default=lapin, help="the program with Rust's lapin")
     parser.addoption("--go", type=Path, default=_TARGET / "interop-go", help="where Go has built interop/go")
     parser.addoption("--node", type=Path, default=_TARGET / "interop-node", help="where npm has installed for interop/node")
 

@@ -72,6 +72,8 @@ enum Suite {
     Amqplib,
     /// Queues with RabbitMQ's Java client, also while nodes are killed
     RabbitmqJava,
+    /// Queues with Rust's lapin, also while nodes are killed
+    Lapin,
 }
 
 impl Suite {
@@ -112,6 +114,7 @@ impl Suite {
             Suite::Celery => &["test_celery.py"],
             Suite::Amqplib => &["test_amqplib.py"],
             Suite::RabbitmqJava => &["test_rabbitmq_java.py"],
+            Suite::Lapin => &["test_lapin.py"],
         }
     }
 }
@@ -138,6 +141,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     if args.includes(Suite::Node) || args.includes(Suite::Amqplib) {
         pytest.arg(format!("--node={}", builds::node()?.display()));
+    }
+    if args.includes(Suite::Lapin) {
+        pytest.arg(format!("--lapin={}", builds::lapin()?.display()));
     }
     // The rebalancer's members are processes of ours, whatever serves them.
     if args.server == Server::Quorate || args.includes(Suite::Rebalancer) {

@@ -77,6 +77,20 @@ pub(super) fn contender() -> Result<PathBuf> {
     Ok(target().join("release/examples/contender"))
 }
 
+/// The program that uses lapin. It is of no workspace, and so is what it needs: nothing of that comes near the server.
+pub(super) fn lapin() -> Result<PathBuf> {
+    let build = target().join("interop-lapin");
+    step(
+        "build the lapin client",
+        cargo()
+            .args(["build", "--release", "--locked", "--manifest-path"])
+            .arg(root().join("interop/lapin/Cargo.toml"))
+            .arg("--target-dir")
+            .arg(&build),
+    )?;
+    Ok(build.join("release/quorate-interop-lapin"))
+}
+
 /// The folder with the programs that use Go's client. Go itself knows what is up to date.
 pub(crate) fn go() -> Result<PathBuf> {
     let build = target().join("interop-go");
