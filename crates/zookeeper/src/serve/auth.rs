@@ -144,7 +144,8 @@ mod tests {
     #[test]
     fn a_certificate_is_shown_when_the_connection_is_made() {
         let at = |subject: Option<&str>| {
-            Who::at("10.0.0.1".parse().unwrap()).with_subject(subject.map(str::to_owned))
+            let subject = subject.map(|name| Subject { x500: name.to_owned(), ..Subject::default() });
+            Who::at("10.0.0.1".parse().unwrap()).with_subject(subject)
         };
         let auth = Auth { kind: 0, scheme: "x509", auth: Some(b"CN=bob") };
         assert_eq!(authenticate(&auth, &at(None)), None);
