@@ -108,6 +108,9 @@ impl Server {
             let page = replica.read(|shard| shard.dead(from, RANGES_MAX));
             let Some((partition, last, _)) = page.last() else { return Ok(is_done) };
             from = (*partition, last.end);
+            // Queues and bindings may be older than the letters and newer than what this node has heard of: letters for what it does
+            // not know would be buried.
+            self.catalog.sync().await?;
             for (partition, offsets, reason) in page {
                 let letters = Letters { shard: replica.shard(), partition, offsets, reason };
                 is_done &= self.carry(replica, courier, letters).await?;

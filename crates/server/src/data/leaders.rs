@@ -4,7 +4,7 @@
 //! Whoever leads the first shard that a member of the cluster leads decides for all, from what its own replicas say. It moves one
 //! leader at a time, and only when nothing has changed for a while; the leader that is to go refuses while a voter is not in
 //! step or much is under way ([`Group::hand_over_to`]). A node that was removed from the cluster and does not know it yet may lead
-//! shards: it hands over first of all.
+//! shards: it hands over first of all. While it leads all of them, every other node asks it to.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -132,20 +132,21 @@ pub(super) async fn spread(
         clock.sleep(LOOK).await;
         let groups = groups();
         let members = members(&control);
-        let decides = |group: &Group| group.leads_with_quorum();
-        if !decider(&groups, &members).is_some_and(decides) {
+        let shards = led(&groups);
+        let group_of = |shard: u32| groups.iter().find(|group| group.status().group == shard);
+        let leads = |shard: u32| group_of(shard).is_some_and(Group::leads_with_quorum);
+        if !decider(&shards, &members).is_none_or(leads) {
             settling = Settling::default();
             *spreading.waits_for.lock() = None;
             continue;
         }
-        let shards = led(&groups);
         let is_known = shards.len() == groups.len();
         let is_settled = settling.note(&shards, clock.now()) && is_known;
         let Some(step) = next_move(&shards, &members).filter(|_| is_settled) else {
             *spreading.waits_for.lock() = None;
             continue;
         };
-        let Some(group) = groups.iter().find(|group| group.status().group == step.shard) else { continue };
+        let Some(group) = group_of(step.shard) else { continue };
         let moved = group.hand_over_to(consensus::NodeId(step.to)).await;
         match &moved {
             Ok(()) => info!(?step, "a shard has another leader, so that each node leads its share"),
@@ -155,13 +156,9 @@ pub(super) async fn spread(
     }
 }
 
-/// The group whose leader decides.
-fn decider<'a>(groups: &'a [Group], members: &BTreeSet<u64>) -> Option<&'a Group> {
-    let is_led = |group: &&Group| {
-        let leader = group.leadership().borrow().leader;
-        leader.is_some_and(|leader| members.contains(&leader.0))
-    };
-    groups.iter().find(is_led)
+/// The shard whose leader decides; `None` if no member leads one.
+fn decider(shards: &[Led], members: &BTreeSet<u64>) -> Option<u32> {
+    shards.iter().find(|led| members.contains(&led.leader)).map(|led| led.shard)
 }
 
 /// Since when leaders and voters are the same.
@@ -221,6 +218,15 @@ mod tests {
         assert_eq!(next_move(&all, &members), Some(Move { shard: 3, from: 1, to: 3 }));
         let handed_over = shards(&[(2, ALL), (2, ALL), (3, ALL)]);
         assert_eq!(next_move(&handed_over, &members), None, "it leads nothing, and could");
+    }
+
+    #[test]
+    fn one_decides_or_everybody_if_only_a_removed_node_could() {
+        let members = BTreeSet::from([2, 3]);
+        assert_eq!(decider(&shards(&[(1, ALL), (3, ALL), (2, ALL)]), &members), Some(2));
+        let all = shards(&[(1, ALL)]);
+        assert_eq!(decider(&all, &members), None);
+        assert_eq!(next_move(&all, &members), Some(Move { shard: 1, from: 1, to: 2 }));
     }
 
     #[test]

@@ -30,7 +30,8 @@ const START_MAX: Duration = Duration::from_secs(20);
 const RECOVERY_MAX: Duration = Duration::from_secs(30);
 /// The same, where shards of queues follow changes of the membership.
 const RECOVERY_WITH_QUEUES_MAX: Duration = Duration::from_secs(60);
-const DRAINING_MAX: Duration = Duration::from_secs(40);
+/// Some consumers take one message a round trip, give every fifth back, and have publishers with a hundred waiting.
+const DRAINING_MAX: Duration = Duration::from_secs(120);
 const AGREEMENT_MAX: Duration = Duration::from_secs(15);
 const READING_MAX: Duration = Duration::from_secs(60);
 /// What is only counted is looked at every so many steps.

@@ -247,6 +247,13 @@ impl QueueHistory {
         &self.unsettled
     }
 
+    /// How many of a publisher's copies were confirmed and are not settled so far.
+    pub fn backlog(&self, publisher: u32) -> usize {
+        let first = Copy { publisher, connection: 0, number: 0 };
+        let after = Copy { publisher: publisher + 1, ..first };
+        self.unsettled.range(first..after).count()
+    }
+
     /// A checksum of all that was noted: equal whenever a seed runs again.
     pub fn digest(&self) -> u32 {
         self.digest

@@ -7,15 +7,21 @@ use crate::check::Findings;
 use crate::queues::history::{Copy, Kind, QueueHistory, Session};
 use crate::queues::workload::{Layout, Place};
 
+/// So many of those that are lost are shown.
+const SHOWN_MAX: usize = 5;
+
 /// Every copy that was confirmed was settled by somebody in the end: where it was sent to, or among the dead letters.
 pub(super) fn nothing_is_lost(history: &QueueHistory, findings: &mut Findings) {
-    for copy in history.unsettled() {
+    for copy in history.unsettled().iter().take(SHOWN_MAX) {
         let sessions = history.sessions.iter();
         let given =
             sessions.filter(|session| delivered(session).any(|delivery| delivery.copy == *copy)).count();
         findings.add(
             "what was confirmed is settled in the end",
-            format!("{copy:?} was confirmed, came to {given} consumers, and nobody settled it"),
+            format!(
+                "{copy:?} was confirmed, came to {given} consumers, and nobody settled it, as {} in all",
+                history.unsettled().len()
+            ),
         );
     }
 }

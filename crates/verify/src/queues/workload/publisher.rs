@@ -11,6 +11,10 @@ use super::super::history::Copy;
 use super::line::Line;
 use super::{Layout, Manner, Place, QueueMode, World};
 
+/// Nothing new is published while so many of a publisher's messages wait: in the end all of them have to be settled, by consumers of which
+/// some take one message a round trip.
+const BACKLOG_MAX: usize = 100;
+
 /// How much a publisher publishes.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Rate {
@@ -67,6 +71,10 @@ impl Publisher {
         self.line.world.orders.mode() >= QueueMode::Finish
     }
 
+    fn is_ahead(&self) -> bool {
+        self.line.world.history.borrow().backlog(self.number) >= BACKLOG_MAX
+    }
+
     async fn work(&mut self, connection: &Connection) -> Result<(), Error> {
         let channel = connection.channel().await?;
         let outcomes = channel.confirms().await?;
@@ -96,7 +104,7 @@ impl Publisher {
             }
             let number = match flight.again.pop_front() {
                 Some(number) => number,
-                None if self.is_finishing() => break,
+                None if self.is_finishing() || self.is_ahead() => break,
                 None => {
                     self.last += 1;
                     self.open.push(self.last);
