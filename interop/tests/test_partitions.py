@@ -51,11 +51,14 @@ class Scene:
             wait_for("an empty queue", lambda: self._ready(channel) == 0)
             channel.queue_delete(self.queue)
             channel.exchange_delete(self.queue)
-        sessions = {worker.session for worker in workers}
-        shares = self.ledger.shares()
-        assert set(shares) == sessions, shares
-        assert max(shares.values()) - min(shares.values()) <= 1, shares
+        assert self.is_even(workers), self.ledger.shares()
         assert not self.ledger.wrong
+
+    def is_even(self, workers: list[Worker]) -> bool:
+        """Whether the partitions are shared out evenly among these, as far as deliveries have shown."""
+        shares = self.ledger.shares()
+        sessions = {worker.session for worker in workers}
+        return set(shares) == sessions and max(shares.values()) - min(shares.values()) <= 1
 
     def _ready(self, channel: pika.adapters.blocking_connection.BlockingChannel) -> int:
         return channel.queue_declare(self.queue, passive=True).method.message_count
@@ -82,7 +85,7 @@ def test_each_partition_has_one_consumer_at_a_time_and_each_key_is_in_order(
     fourth = scene.worker("fourth", 0)
     second.end()
     go_on(ledger, "after one has left")
-    wait_for("new ones to have a share", lambda: {third.session, fourth.session} == set(ledger.shares()))
+    wait_for("new ones to have their shares", lambda: scene.is_even([third, fourth]))
     finish(ledger, publishers)
     scene.check([third, fourth])
     measured(f"{ledger.worked} deliveries, {ledger.rejected} kept out by the fencing token")
@@ -102,7 +105,7 @@ def test_a_node_is_killed_with_its_consumers_connections(
     mortal_brokers.nodes[dead].kill()
     wait_for("the worker of the dead node to be elsewhere", lambda: workers[dead].session.endswith(".0") is False, 20)
     go_on(ledger, "after a node was killed")
-    wait_for("all to have a share again", lambda: {worker.session for worker in workers} == set(ledger.shares()), 20)
+    wait_for("all to have their shares again", lambda: scene.is_even(workers), 20)
     finish(ledger, publishers)
     scene.brokers = Brokers([mortal_brokers.addresses[node] for node in others])
     scene.check(workers)
