@@ -1,7 +1,7 @@
 //! A simulated world: machines with disks and clocks, links between them, one thread, one seed.
 //!
 //! turmoil runs a tokio runtime for each host and moves time and messages; this module gives the server's
-//! [`Runtime`](runtime::Runtime) over it, and hands to whoever plans faults. Nothing here knows what is being served.
+//! [`Runtime`] over it, and hands to whoever plans faults. Nothing here knows what is being served.
 
 mod gate;
 mod host;
